@@ -1,0 +1,255 @@
+"""Figures: sample sheets, loss curves, film strips, the game in two dimensions.
+
+Every function that draws a figure returns it, so that it shows when it ends a cell and
+can be saved. Pictures may come as uint8 [0, 255] or float [-1, 1].
+"""
+
+import io
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+Array = NDArray[Any]
+
+REAL_COLOUR, FAKE_COLOUR, D_COLOUR, G_COLOUR = "#1f77b4", "#d62728", "#4c4c4c", "#e08214"
+
+LABELS = {
+    "d_loss": "discriminator",
+    "g_loss": "generator",
+    "frechet_distance": "Fréchet distance",
+}
+COLOURS = {"d_loss": D_COLOUR, "g_loss": G_COLOUR}
+
+
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any) -> Any:
+    """A figure and its axes, kept out of pyplot's list so that nothing shows twice."""
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, height), layout="constrained", **kwargs
+    )
+    plt.close(figure)
+    return figure, axes
+
+
+def as_uint8(images: Any) -> NDArray[np.uint8]:
+    """Pictures for the screen: uint8 as they are, floats from [-1, 1] to [0, 255]."""
+    images = np.asarray(images)
+    if images.dtype == np.uint8:
+        return images
+    return np.clip(np.rint((images.astype(np.float32) + 1) * 127.5), 0, 255).astype(np.uint8)
+
+
+def tile(images: Any, columns: int, gap: int = 2) -> NDArray[np.uint8]:
+    """One large uint8 picture with the given ones in rows of ``columns``, white between."""
+    images = as_uint8(images)
+    n, height, width, channels = images.shape
+    rows = -(-n // columns)
+    sheet = np.full(
+        (rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, np.uint8
+    )
+    for i, image in enumerate(images):
+        y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = image
+    return sheet
+
+
+def show_sheet(axes: Axes, images: Any, columns: int, title: str = "") -> None:
+    """Draw a sheet of pictures into given axes."""
+    picture = tile(images, columns)
+    axes.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=10, loc="left")
+
+
+def sheet(
+    images: Any,
+    *,
+    columns: int = 10,
+    title: str = "",
+    labels: Sequence[str] = (),
+    size: float = 0.7,
+) -> Figure:
+    """A figure with a sheet of pictures, each ``size`` inches, with an optional line under each."""
+    n = len(images)
+    columns = min(columns, n)
+    if not labels:
+        rows = -(-n // columns)
+        figure, axes = new_figure(columns * size, rows * size + 0.35)
+        show_sheet(axes, images, columns, title)
+        return figure
+    rows = -(-n // columns)
+    figure, grid = new_figure(
+        columns * size, rows * (size + 0.3) + 0.4, rows, columns, squeeze=False
+    )
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, image, label in zip(grid.flat, as_uint8(images), labels, strict=False):
+        axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(label, fontsize=9, y=-0.3)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def sheets(rows: Mapping[str, Any], *, columns: int = 10, size: float = 0.7) -> Figure:
+    """Several titled sheets, one under the other."""
+    heights = [-(-len(images) // columns) * size for images in rows.values()]
+    figure, axes = new_figure(
+        columns * size,
+        sum(heights) + 0.4 * len(rows),
+        len(rows),
+        height_ratios=heights,
+        squeeze=False,
+    )
+    for ax, (title, images) in zip(axes[:, 0], rows.items(), strict=True):
+        show_sheet(ax, images, columns, title)
+    return figure
+
+
+def smooth(values: Any, window: int) -> Array:
+    """Running mean over ``window`` values (fewer at the start), for readable curves."""
+    values = np.asarray(values, dtype=float)
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - window)
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def draw_losses(axes: Axes, history: Mapping[str, Sequence[float]], x: str = "step") -> None:
+    """Both losses over the steps, each step faint and its running mean strong, into axes."""
+    for name in ("d_loss", "g_loss"):
+        values, at = history.get(name, []), history.get(x, [])
+        if len(values) == 0:
+            continue
+        axes.plot(at, values, color=COLOURS[name], alpha=0.2, linewidth=0.7)
+        axes.plot(
+            at, smooth(values, max(1, len(values) // 40)), color=COLOURS[name], label=LABELS[name]
+        )
+    axes.axhline(np.log(2), color="black", linewidth=0.6, linestyle=":", label="coin toss (ln 2)")
+    axes.set_xlabel("training step" if x == "step" else x)
+    axes.set_ylabel("loss")
+    axes.legend(loc="upper right", fontsize=8)
+
+
+def losses(histories: Mapping[str, Mapping[str, Sequence[float]]], *, width: float = 9) -> Figure:
+    """Loss curves of one or several runs side by side; each is a monitor's ``history``."""
+    figure, axes = new_figure(width, 3.0, 1, len(histories), squeeze=False)
+    for ax, (title, history) in zip(axes[0], histories.items(), strict=True):
+        draw_losses(ax, history)
+        ax.set_title(title, fontsize=10, loc="left")
+    return figure
+
+
+def film_strip(
+    snapshots: Sequence[tuple[int, float, Array]], *, n: int = 8, frames: int = 8, title: str = ""
+) -> Figure:
+    """Training as a film: a column for each of ``frames`` moments, a row for each of n fixed z.
+
+    Args:
+        snapshots: a monitor's list of (step, seconds, uint8 pictures).
+        n: how many of the pictures to follow.
+        frames: how many moments, evenly spread.
+        title: over the figure.
+    """
+    chosen = np.unique(np.linspace(0, len(snapshots) - 1, frames).round().astype(int))
+    figure, axes = new_figure(1.05 * len(chosen), 0.85 * n + 0.7, 1, len(chosen), squeeze=False)
+    for ax, i in zip(axes[0], chosen, strict=True):
+        step, seconds, images = snapshots[i]
+        show_sheet(ax, images[:n], 1)
+        ax.set_title(f"step {step:,}\n{seconds:.0f} s", fontsize=8)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def gif(
+    frames: Sequence[Array], path: pathlib.Path, *, seconds: float = 4.0, scale: int = 1
+) -> pathlib.Path:
+    """Write uint8 frames (height, width, channels) as an animation that repeats.
+
+    The last frame stands for a second before the film begins again.
+    """
+    pictures = [Image.fromarray(frame.squeeze()) for frame in frames]
+    pictures = [
+        p.resize((p.width * scale, p.height * scale), Image.Resampling.NEAREST) for p in pictures
+    ]
+    each = int(1000 * seconds / len(pictures))
+    durations = [each] * (len(pictures) - 1) + [each + 1000]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    return path
+
+
+def frame_of(figure: Figure, dpi: int = 72) -> NDArray[np.uint8]:
+    """A figure as a uint8 picture (height, width, 3), to become a frame of a GIF."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def bars(
+    shares: Mapping[str, Array],
+    names: Sequence[str],
+    *,
+    title: str = "",
+    level: float | None = None,
+) -> Figure:
+    """Grouped bars of shares per class, with a dotted line at ``level``."""
+    figure, axes = new_figure(9, 2.6)
+    width = 0.8 / len(shares)
+    for k, (label, values) in enumerate(shares.items()):
+        at = np.arange(len(names)) + (k - (len(shares) - 1) / 2) * width
+        axes.bar(at, values, width, label=label)
+    if level is not None:
+        axes.axhline(level, color="black", linestyle=":", linewidth=0.8)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylabel("share of samples")
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def draw_game(
+    axes: Axes,
+    score: Callable[[Array], Array],
+    real: Array,
+    fake: Array,
+    arrows: Array | None = None,
+    *,
+    reach: float = 3.2,
+    title: str = "",
+) -> None:
+    """The two-dimensional game: D as a heat map, real and fake points, D's push as arrows.
+
+    Args:
+        axes: where to draw.
+        score: maps points (n, 2) to D's probabilities of being real, (n,) or (n, 1).
+        real: points (n, 2).
+        fake: points (m, 2).
+        arrows: a vector (m, 2) for each fake point, drawn at a common scale; optional.
+        reach: the picture shows [-reach, reach]².
+        title: above.
+    """
+    ticks = np.linspace(-reach, reach, 61)
+    field = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2).astype(np.float32)
+    axes.imshow(
+        np.asarray(score(field)).reshape(61, 61),
+        origin="lower",
+        extent=(-reach, reach, -reach, reach),
+        cmap="RdBu",
+        vmin=0,
+        vmax=1,
+        alpha=0.55,
+        interpolation="bilinear",
+    )
+    axes.scatter(*real.T, s=4, color=REAL_COLOUR, label="real", alpha=0.6)
+    axes.scatter(*fake.T, s=4, color=FAKE_COLOUR, label="fake", alpha=0.6)
+    if arrows is not None:
+        axes.quiver(
+            *fake.T, *arrows.T, color="black", width=0.004, angles="xy", scale_units="xy", alpha=0.8
+        )
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+    axes.set_title(title, fontsize=9)
