@@ -147,12 +147,6 @@ def to_float(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return images.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def to_uint8(images: Any) -> NDArray[np.uint8]:
-    """Pictures as screens show them: float [-1, 1] to uint8 [0, 255], rounded and clipped."""
-    values = (np.asarray(images, dtype=np.float32) + 1) * 127.5
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
 def load(name: str, *, path: str | os.PathLike[str] | None = None) -> ImageSet:
     """Find a data set by its name, verify its files, and say in one line what was found.
 
@@ -225,22 +219,21 @@ def _find_folder(name: str, path: str | os.PathLike[str] | None) -> pathlib.Path
 
 def _verified_idx(folder: pathlib.Path, name: str, sha256: str) -> NDArray[np.uint8]:
     """An IDX file, gzipped or not, whose unpacked bytes have the right checksum."""
-    mend = (
-        f"Restore it with `git checkout -- data/{folder.name}` in the repository's folder, "
-        f"or put the authors' own {name}.gz there."
-    )
+    mend = f"Put the authors' own {name}.gz there"
+    if folder.parent == DATA_FOLDER:
+        mend += f", or run `git checkout -- data/{folder.name}` in the repository's folder"
     file = next((f for f in (folder / f"{name}.gz", folder / name) if f.is_file()), None)
     if file is None:
-        raise DataError(f"{folder / name}.gz is missing. {mend}")
+        raise DataError(f"{folder / name}.gz is missing. {mend}.")
     try:
         content = gzip.decompress(file.read_bytes()) if file.suffix else file.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file} is damaged: {error}. {mend}") from error
+        raise DataError(f"{file} is damaged: {error}. {mend}.") from error
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise DataError(
             f"{file} has a wrong checksum: SHA-256 {found[:12]}…, expected {sha256[:12]}… "
-            f"(of {len(content):,} bytes unpacked). {mend}"
+            f"(of {len(content):,} bytes unpacked). {mend}."
         )
     return _decode_idx(content)
 

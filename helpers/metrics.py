@@ -134,7 +134,7 @@ def diversity(features: Array, reference: Array, *, pairs: int = 20_000, seed: i
     return _mean_pair_distance(features, pairs, seed) / _mean_pair_distance(reference, pairs, seed)
 
 
-def nearest(images: Array, training: Array, *, chunk: int = 5_000) -> tuple[Array, Array]:
+def nearest(images: Array, training: Array, *, chunk: int = 1_000) -> tuple[Array, Array]:
     """For each picture the most similar training picture: is the generator only copying?
 
     Args:
@@ -150,17 +150,18 @@ def nearest(images: Array, training: Array, *, chunk: int = 5_000) -> tuple[Arra
     for what, x in (("images", images), ("training", training)):
         if x.dtype != np.uint8:
             raise TypeError(f"{what} must be uint8 pictures in [0, 255], not {x.dtype}.")
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    best = np.full(len(flat), np.inf, np.float32)
+    # In float64, because there the sums of squares of uint8 are exact.
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    best = np.full(len(flat), np.inf)
     indices = np.zeros(len(flat), np.int64)
     for start in range(0, len(training), chunk):
-        part = training[start : start + chunk].reshape(-1, flat.shape[1]).astype(np.float32)
+        part = training[start : start + chunk].reshape(-1, flat.shape[1]).astype(np.float64)
         # |x − y|² = |x|² − 2 x·y + |y|²: one matrix product instead of n × m differences.
         squared = (flat**2).sum(1)[:, None] - 2 * flat @ part.T + (part**2).sum(1)
         closer = squared.min(axis=1) < best
         indices[closer] = start + squared.argmin(axis=1)[closer]
         best[closer] = squared.min(axis=1)[closer]
-    difference = flat - training[indices].reshape(flat.shape).astype(np.float32)
+    difference = flat - training[indices].reshape(flat.shape)
     return indices, np.sqrt((difference**2).mean(axis=1))
 
 

@@ -76,6 +76,57 @@ def classic_discriminator() -> keras.Model:
     )
 
 
+def digit_generator(latent_dim: int = 64) -> keras.Model:
+    """Lesson 1's recommended generator of 28×28 digits.
+
+    Maps z (n, ``latent_dim``), normal, to pictures (n, 28, 28, 1) in [-1, 1]. Transposed
+    convolutions, BatchNormalization and ReLU follow DCGAN (Radford et al., 2015,
+    arXiv:1511.06434); the hidden dense layer before them is ours and pays on digits.
+    """
+    return keras.Sequential(
+        [
+            keras.Input((latent_dim,)),
+            layers.Dense(256, use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.Dense(7 * 7 * 64, use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.Reshape((7, 7, 64)),
+            layers.Conv2DTranspose(32, 4, strides=2, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.Conv2DTranspose(1, 4, strides=2, padding="same", dtype="float32"),
+            layers.Activation("tanh", dtype="float32"),
+        ],
+        name="generator",
+    )
+
+
+def digit_discriminator() -> keras.Model:
+    """Lesson 1's recommended discriminator: pictures (n, 28, 28, 1) to logits (n, 1).
+
+    Strided convolutions, BatchNormalization and LeakyReLU (arXiv:1511.06434), then a
+    hidden dense layer, which sees the whole digit at once.
+    """
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 4, strides=2, padding="same"),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.Conv2D(64, 4, strides=2, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.Flatten(),
+            layers.Dense(128, use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.Dense(1, dtype="float32"),
+        ],
+        name="discriminator",
+    )
+
+
 def digit_classifier() -> keras.Model:
     """The classifier behind the scores of MNIST generators.
 

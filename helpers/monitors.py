@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from helpers import plotting
 from helpers._backend import keras
-from helpers.datasets import to_uint8
 
 
 class LiveFigure(keras.callbacks.Callback):
@@ -70,7 +69,7 @@ class LiveFigure(keras.callbacks.Callback):
         """Start the clock and take the snapshot of the untrained generator."""
         self.history = {"step": [], "seconds": [], "d_loss": [], "g_loss": []}
         self.snapshots, self.scores = [], []
-        self.began, self.steps = time.monotonic(), 0
+        self.began, self.steps, self._interval = time.monotonic(), 0, self.seconds
         self._display: Any = None
         self._snapshot()
 
@@ -81,7 +80,7 @@ class LiveFigure(keras.callbacks.Callback):
         self.history["seconds"].append(self.elapsed)
         for name in ("d_loss", "g_loss"):
             self.history[name].append(float((logs or {})[name]))
-        if self.elapsed - self.snapshots[-1][1] >= self.seconds:
+        if self.elapsed - self.snapshots[-1][1] >= self._interval:
             self._snapshot()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -125,13 +124,13 @@ class LiveFigure(keras.callbacks.Callback):
 
     def _snapshot(self) -> None:
         sampler = self.model.sampler
-        images = to_uint8(sampler(self.z, training=False))
+        images = plotting.as_uint8(sampler(self.z, training=False))
         self.snapshots.append((self.steps, self.elapsed, images))
         if self.score is not None:
             self.scores.append((self.steps, self.elapsed, float(self.score(sampler))))
         if len(self.snapshots) > self.keep:
-            self.snapshots = self.snapshots[::2]
-            self.seconds *= 2
+            self.snapshots = [*self.snapshots[:-1:2], self.snapshots[-1]]
+            self._interval *= 2
         self._show()
 
     def _draw_scores(self, axes: Any) -> None:

@@ -183,11 +183,16 @@ def gif(
     return path
 
 
-def frame_of(figure: Figure, dpi: int = 72) -> NDArray[np.uint8]:
-    """A figure as a uint8 picture (height, width, 3), to become a frame of a GIF."""
+def png_of(figure: Figure, dpi: int = 72) -> bytes:
+    """A figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return buffer.getvalue()
+
+
+def frame_of(figure: Figure, dpi: int = 72) -> NDArray[np.uint8]:
+    """A figure as a uint8 picture (height, width, 3), to become a frame of a GIF."""
+    return np.asarray(Image.open(io.BytesIO(png_of(figure, dpi))).convert("RGB"))
 
 
 def bars(
@@ -229,7 +234,7 @@ def draw_game(
         score: maps points (n, 2) to D's probabilities of being real, (n,) or (n, 1).
         real: points (n, 2).
         fake: points (m, 2).
-        arrows: a vector (m, 2) for each fake point, drawn at a common scale; optional.
+        arrows: vectors (k, 2), drawn as they are at the first k fake points; optional.
         reach: the picture shows [-reach, reach]².
         title: above.
     """
@@ -249,7 +254,7 @@ def draw_game(
     axes.scatter(*fake.T, s=4, color=FAKE_COLOUR, label="fake", alpha=0.6)
     if arrows is not None:
         axes.quiver(
-            *fake.T, *arrows.T, color="black", width=0.004, angles="xy", scale_units="xy", alpha=0.8
+            *fake[: len(arrows)].T, *arrows.T, color="black", width=0.004, angles="xy", scale_units="xy", alpha=0.8
         )
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     axes.set_title(title, fontsize=9)

@@ -4,19 +4,15 @@ The gradient step and the noise are the only places of the training code that sp
 TensorFlow; losses and layers are Keras.
 """
 
-import json
-import os
-import pathlib
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers import checks
 from helpers._backend import keras, tf
-
-RUNS_FOLDER = pathlib.Path(__file__).resolve().parent.parent / "runs"
 
 NoiseKind = Literal["normal", "uniform"]
 
@@ -50,8 +46,7 @@ def noise(
     Raises:
         ValueError: another ``kind``.
     """
-    if kind not in ("normal", "uniform"):
-        raise ValueError(f"NOISE is {kind!r}; it must be 'normal' or 'uniform'.")
+    checks.choice("NOISE", kind, get_args(NoiseKind))
     context = tf.distribute.get_replica_context()
     replica = context.replica_id_in_sync_group if context else 0
     key = tf.constant([seed, draw], tf.int32)
@@ -118,11 +113,12 @@ class AdversarialModel(keras.Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_networks(generator, discriminator)
-        check_whole("DISC_UPDATES", disc_updates)
-        check_whole("GEN_UPDATES", gen_updates)
-        check_fraction("SMOOTHING", smoothing)
-        check_fraction("EMA_DECAY", ema_decay)
+        checks.networks(generator, discriminator)
+        checks.choice("NOISE", noise, get_args(NoiseKind))
+        checks.whole("DISC_UPDATES", disc_updates)
+        checks.whole("GEN_UPDATES", gen_updates)
+        checks.fraction("SMOOTHING", smoothing)
+        checks.fraction("EMA_DECAY", ema_decay)
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = _copy_of(generator) if ema_decay else None
@@ -164,12 +160,15 @@ class AdversarialModel(keras.Model):
         """Keras' ``.fit``, after a look at the first pictures and the number of epochs.
 
         Raises:
-            ValueError: not compiled, no epochs, or pictures that are not float in [-1, 1].
+            ValueError: not compiled, no epochs, no batch, or pictures that are not float
+                in [-1, 1].
         """
-        check_whole("EPOCHS", epochs)
+        checks.whole("EPOCHS", epochs)
+        if kwargs.get("batch_size") is not None:  # Keras would take 0 for "the usual 32"
+            checks.whole("BATCH_SIZE", kwargs["batch_size"])
         if not hasattr(self, "d_optimizer"):
             raise ValueError("compile(g_optimizer, d_optimizer) comes before fit.")
-        check_images(_first_batch(x), self.discriminator.input_shape[1:])
+        checks.images(_first_batch(x), self.discriminator.input_shape[1:])
         if not hasattr(x, "shape"):
             kwargs.setdefault("shuffle", False)  # streams shuffle themselves; Keras would warn
         return super().fit(x, *args, epochs=epochs, **kwargs)
@@ -187,7 +186,7 @@ class AdversarialModel(keras.Model):
         raise NotImplementedError
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One step: ``disc_updates`` of the discriminator, then ``gen_updates`` of the generator."""
+        """One step: the discriminator's updates, then the generator's."""
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         n = keras.ops.shape(real)[0]
         for i in range(self.disc_updates):
@@ -212,7 +211,7 @@ class AdversarialModel(keras.Model):
 
         def loss() -> Any:
             fake = self.generator(z, training=True)
-            return self.generator_loss(self.discriminator(fake, training=True))
+            return self.generator_loss(self._logits(fake))
 
         return gradient_step(loss, self.generator, self.optimizer)
 
@@ -231,15 +230,15 @@ class AdversarialModel(keras.Model):
         Returns:
             float32 array of shape (n, height, width, channels) in [-1, 1].
         """
-        check_whole("n", n)
-        check_whole("best_of", best_of)
+        checks.whole("n", n)
+        checks.whole("best_of", best_of)
         z = noise(n * best_of, self.latent_dim, kind=self.noise_kind, seed=seed, step=-1)
         network = self.sampler if ema else self.generator
-        pictures = network.predict(z, batch_size=256, verbose=0)
+        pictures = np.asarray(network.predict(z, batch_size=256, verbose=0), np.float32)
         if best_of == 1:
-            return np.asarray(pictures)
+            return pictures
         logits = self.discriminator.predict(pictures, batch_size=256, verbose=0)[:, 0]
-        return np.asarray(pictures[np.argsort(-logits)[:n]])
+        return pictures[np.argsort(-logits)[:n]]
 
     @property
     def sampler(self) -> keras.Model:
@@ -254,10 +253,14 @@ class AdversarialModel(keras.Model):
     def _judge(self, real: Any, fake: Any) -> tuple[Any, Any]:
         """The discriminator's logits for real and for fake."""
         if not self.joint_batch:
-            return self.discriminator(real, training=True), self.discriminator(fake, training=True)
+            return self._logits(real), self._logits(fake)
         both = keras.ops.concatenate([keras.ops.cast(real, fake.dtype), fake])
-        real_logits, fake_logits = keras.ops.split(self.discriminator(both, training=True), 2)
+        real_logits, fake_logits = keras.ops.split(self._logits(both), 2)
         return real_logits, fake_logits
+
+    def _logits(self, pictures: Any) -> Any:
+        """The discriminator's logits in training, float32 whatever the layers' precision."""
+        return keras.ops.cast(self.discriminator(pictures, training=True), "float32")
 
     def _update_ema(self) -> None:
         """Let the EMA copy follow; early on it follows fast, so that short runs are not grey."""
@@ -278,17 +281,20 @@ class TimeBudget(keras.callbacks.Callback):
 
     Args:
         minutes: the budget, from the first step; fractions are fine.
-        fade: let both learning rates fall in a straight line to 0 over the budget (or over
-            the epochs, whichever is further on), so that the two networks come to rest.
+        fade: over this last share of the budget (or of the epochs, whichever is further on)
+            both learning rates fall in a straight line to 0, so that the two networks come
+            to rest: 0 is never, 1 is from the first step.
 
     Raises:
-        ValueError: a budget that is not positive.
+        ValueError: a budget that is not positive, a share outside [0, 1].
     """
 
-    def __init__(self, minutes: float, *, fade: bool = False) -> None:
+    def __init__(self, minutes: float, *, fade: float = 0.0) -> None:
         super().__init__()
         if not minutes > 0:
             raise ValueError(f"MINUTES is {minutes!r}; it must be more than 0.")
+        if not 0 <= fade <= 1:
+            raise ValueError(f"FADE is {fade!r}; it must be a share from 0 to 1.")
         self.seconds = 60.0 * minutes
         self.fade = fade
 
@@ -304,14 +310,15 @@ class TimeBudget(keras.callbacks.Callback):
         progress = self.progress()
         if self.fade:
             for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
-                optimizer.learning_rate = rate * max(0.0, 1.0 - progress)
+                optimizer.learning_rate = rate * min(1.0, max(0.0, 1.0 - progress) / self.fade)
         if progress >= 1:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
         """Give the optimizers their learning rates back, for the next ``fit``."""
-        for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
-            optimizer.learning_rate = rate
+        if self.fade:
+            for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
+                optimizer.learning_rate = rate
 
     def progress(self) -> float:
         """How much of the budget is spent, by the clock or by the steps: 0 to 1 and beyond."""
@@ -320,130 +327,10 @@ class TimeBudget(keras.callbacks.Callback):
         return max(by_clock, self.steps / planned if planned else 0.0)
 
 
-def run_folder(lesson: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
-    """Make ``runs/<lesson>``, where a lesson leaves what it made, and check it can be written.
-
-    Args:
-        lesson: the folder's name, as a rule the notebook's.
-        root: another place than the repository's ``runs`` folder.
-
-    Raises:
-        OSError: the folder cannot be made or written.
-    """
-    folder = pathlib.Path(root or RUNS_FOLDER) / lesson
-    probe = folder / ".can-be-written"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(
-            f"the run folder {folder} cannot be written ({error.strerror}). Free its place, "
-            "give yourself the right to write there, or choose another root."
-        ) from error
-    return folder
-
-
-def save_run(
-    folder: pathlib.Path,
-    generator: keras.Model,
-    *,
-    history: dict[str, list[float]],
-    config: dict[str, Any],
-    scores: dict[str, float] | None = None,
-) -> None:
-    """Leave a trained generator and its story in a run folder.
-
-    Writes ``generator.keras``, ``history.json``, ``config.json`` and ``scores.json``, each
-    whole or not at all: a crash half-way leaves the earlier file as it was.
-    """
-    new = folder / "new.generator.keras"
-    generator.save(new)
-    os.replace(new, folder / "generator.keras")
-    for name, content in {"history": history, "config": config, "scores": scores or {}}.items():
-        write_json(folder / f"{name}.json", content)
-
-
-def write_json(file: pathlib.Path, content: Any) -> None:
-    """Write JSON whole or not at all."""
-    new = file.with_name(f"new.{file.name}")
-    new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(new, file)
-
-
-def check_networks(generator: keras.Model, discriminator: keras.Model) -> None:
-    """Raise a ValueError that says how two networks do not fit together, if they do not."""
-    if len(generator.input_shape) != 2:
-        raise ValueError(
-            f"the generator takes inputs of shape {generator.input_shape}; "
-            "it must take z of shape (None, latent_dim)."
-        )
-    makes, takes = generator.output_shape[1:], discriminator.input_shape[1:]
-    if makes != takes:
-        raise ValueError(
-            f"the generator makes {makes}, but the discriminator takes {takes}. "
-            "Change the generator's last layers or the discriminator's Input until they agree."
-        )
-    if discriminator.output_shape[1:] != (1,):
-        raise ValueError(
-            f"the discriminator gives {discriminator.output_shape[1:]} numbers a picture; "
-            "it must give one logit: end it in Dense(1)."
-        )
-    last = getattr(discriminator.layers[-1], "activation", keras.activations.linear)
-    if last is keras.activations.sigmoid:
-        raise ValueError(
-            "the discriminator ends in a sigmoid, but the losses here take logits and would "
-            "apply it twice. End it in Dense(1) with no activation."
-        )
-
-
-def check_images(images: Any, shape: tuple[int, ...]) -> None:
-    """Raise a ValueError if a batch is not float, finite, in [-1, 1], of the shape expected.
-
-    Args:
-        images: a batch; None is passed over (an input that cannot be looked at beforehand).
-        shape: (height, width, channels), or (2,) for points, whose range is free.
-    """
-    if images is None:
-        return
-    batch = np.asarray(images)
-    if batch.shape[1:] != tuple(shape):
-        raise ValueError(
-            f"the pictures have shape {batch.shape[1:]}, but the discriminator takes {shape}."
-        )
-    if not np.issubdtype(batch.dtype, np.floating):
-        raise ValueError(
-            f"the pictures are {batch.dtype}; networks here train on float32 in [-1, 1]. "
-            "Convert them with datasets.to_float(images), or use ImageSet.batches()."
-        )
-    if not np.isfinite(batch).all():
-        raise ValueError("the pictures contain NaN or infinity; remove those before training.")
-    low, high = float(batch.min()), float(batch.max())
-    if len(shape) == 3 and (low < -1.001 or high > 1.001 or low >= 0):
-        raise ValueError(
-            f"the pictures lie in [{low:.3g}, {high:.3g}], but the generator's tanh makes "
-            "[-1, 1]. Convert uint8 pictures with datasets.to_float(images); "
-            "stretch [0, 1] with 2 * images - 1."
-        )
-
-
-def check_whole(name: str, value: Any) -> None:
-    """Raise a ValueError unless ``value`` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number, 1 or more.")
-
-
-def check_fraction(name: str, value: float) -> None:
-    """Raise a ValueError unless 0 <= ``value`` < 1."""
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is {value!r}; it must be at least 0 and less than 1.")
-
-
 def _copy_of(network: keras.Model) -> keras.Model:
-    """The same architecture with the same weights, never trained."""
+    """The same architecture with the same weights; not frozen, or what is saved would be."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
-    copy.trainable = False
     return copy
 
 

@@ -1,0 +1,62 @@
+"""What a lesson leaves behind in ``runs/<lesson>/``, for later lessons and for the reader."""
+
+import json
+import os
+import pathlib
+from typing import Any
+
+from helpers._backend import keras
+
+RUNS_FOLDER = pathlib.Path(__file__).resolve().parent.parent / "runs"
+
+
+def run_folder(lesson: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
+    """Make ``runs/<lesson>``, where a lesson leaves what it made, and check it can be written.
+
+    Args:
+        lesson: the folder's name, as a rule the notebook's.
+        root: another place than the repository's ``runs`` folder; by default the
+            environment variable ``GAN_RUNS``, where it is set.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    folder = pathlib.Path(root or os.environ.get("GAN_RUNS") or RUNS_FOLDER) / lesson
+    probe = folder / ".can-be-written"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"the run folder {folder} cannot be written ({error.strerror}). Free its place, "
+            "give yourself the right to write there, or choose another root."
+        ) from error
+    return folder
+
+
+def save_run(
+    folder: pathlib.Path,
+    generator: keras.Model,
+    *,
+    history: dict[str, list[float]],
+    config: dict[str, Any],
+    scores: dict[str, float] | None = None,
+) -> None:
+    """Leave a trained generator and its story in a run folder.
+
+    Writes ``generator.keras``, ``history.json``, ``config.json`` and ``scores.json``, each
+    whole or not at all: a crash half-way leaves the earlier file as it was.
+    """
+    new = folder / "new.generator.keras"
+    generator.save(new)
+    os.replace(new, folder / "generator.keras")
+    for name, content in {"history": history, "config": config, "scores": scores or {}}.items():
+        write_json(folder / f"{name}.json", content)
+
+
+def write_json(file: pathlib.Path, content: Any) -> None:
+    """Write JSON whole or not at all."""
+    new = file.with_name(f"new.{file.name}")
+    new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(new, file)

@@ -1,0 +1,123 @@
+"""The shape of the package: instant, quiet, arrows down only, small, and documented."""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "helpers"
+MODULES = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
+
+# A module may import those to its right, and any may import a leaf: so nothing imports widgets.
+ORDER = ["widgets", "runtime", "datasets", "standins", "models", "gans", "vaes", "training"]
+ORDER += ["runs", "monitors", "metrics", "latent", "plotting"]
+LEAVES = ["checks", "_backend"]
+
+
+def tree(module):
+    return ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def imports(module):
+    """The modules of helpers that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import, which this test cannot read"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in found if name.startswith("helpers.")}
+
+
+def python(code, **environment):
+    """Run code in a fresh process, in the repository's folder."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=FOLDER.parent,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_importing_the_package_is_instant_and_loads_nothing():
+    done = python(
+        "import json, sys, time; began = time.process_time(); import helpers\n"
+        "print(json.dumps([time.process_time() - began, sorted(sys.modules)]))"
+    )
+    seconds, modules = json.loads(done.stdout)
+    loaded = {name.split(".")[0] for name in modules}
+    assert "helpers" in loaded
+    assert not loaded & {"tensorflow", "keras", "matplotlib", "numpy", "PIL", "pandas"}
+    assert not [name for name in modules if name.startswith("helpers.")]
+    assert seconds < 0.2
+
+
+def test_pictures_and_profiles_do_not_load_tensorflow():
+    done = python(
+        "import sys; from helpers import datasets, runtime, plotting; print(*sys.modules)"
+    )
+    assert not {"tensorflow", "keras"} & set(done.stdout.split())
+
+
+def test_training_code_loads_without_a_word_on_stderr():
+    done = python("from helpers import training; print('loaded')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
+
+
+def test_another_keras_backend_is_refused_with_the_mend():
+    fakes = "keras = types.ModuleType('keras'); keras.backend = types.SimpleNamespace"
+    done = python(
+        f"import sys, types; {fakes}(backend=lambda: 'jax'); sys.modules['keras'] = keras\n"
+        "sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
+        "import helpers._backend"
+    )
+    assert done.returncode == 1
+    assert "ImportError: Keras is running on 'jax'" in done.stderr
+    assert "KERAS_BACKEND=tensorflow" in done.stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows_point_down(module):
+    assert module in ORDER + LEAVES, f"give {module} its room in the design, and its place here"
+    if module in LEAVES:
+        assert imports(module) <= set(LEAVES)
+    else:
+        assert imports(module) <= {*ORDER[ORDER.index(module) + 1 :], *LEAVES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_longer_than_400_lines(module):
+    assert len((FOLDER / f"{module}.py").read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def undocumented(node, where=""):
+    """Names of the public classes, functions and methods without a docstring."""
+    found = []
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.ClassDef, ast.FunctionDef)) or child.name.startswith("_"):
+            continue
+        if not ast.get_docstring(child):
+            found.append(where + child.name)
+        if isinstance(child, ast.ClassDef):
+            found += undocumented(child, f"{child.name}.")
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_has_a_docstring(module):
+    assert ast.get_docstring(tree(module))
+    assert undocumented(tree(module)) == []
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if name not in ("_backend", "widgets")]
+)
+def test_every_module_has_its_tests(module):
+    assert (pathlib.Path(__file__).parent / f"test_{module}.py").exists()

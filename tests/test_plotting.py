@@ -1,0 +1,160 @@
+"""Figures show what they were given: pictures in their places, curves, axes the right way up."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import datasets, plotting
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_for_pyplot_to_show_twice():
+    yield
+    assert plt.get_fignums() == []
+
+
+@pytest.fixture
+def grey():
+    """Five pictures of 3×2×1, picture i with the value 10 i everywhere."""
+    return np.repeat(np.arange(5, dtype=np.uint8) * 10, 6).reshape(5, 3, 2, 1)
+
+
+def titles(figure):
+    return [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
+
+
+def test_all_256_values_survive_the_way_to_floats_and_back():
+    every = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(plotting.as_uint8(datasets.to_float(every)), every)
+    np.testing.assert_array_equal(plotting.as_uint8(every), every)
+
+
+def test_as_uint8_rounds_to_the_nearest_and_clips():
+    floats = np.float32([-7, -1, -1 + 0.4 / 127.5, -1 + 0.6 / 127.5, 0.2, 1, 1.001, 7])
+    assert plotting.as_uint8(floats).tolist() == [0, 0, 0, 1, 153, 255, 255, 255]
+    assert plotting.as_uint8(floats).dtype == np.uint8
+
+
+def test_a_tile_has_each_picture_in_its_place_with_white_between(grey):
+    sheet = plotting.tile(grey, 3, gap=1)
+    assert sheet.shape == (7, 8, 1)
+    expected = np.full((7, 8), 255)
+    for i, (y, x) in enumerate([(0, 0), (0, 3), (0, 6), (4, 0), (4, 3)]):
+        expected[y : y + 3, x : x + 2] = 10 * i
+    np.testing.assert_array_equal(sheet[..., 0], expected)
+    colour = np.random.default_rng(0).integers(0, 256, (2, 3, 2, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(
+        plotting.tile(datasets.to_float(colour), 2, gap=0), np.concatenate([*colour], axis=1)
+    )
+
+
+def test_a_sheet_shows_its_tile_with_black_at_0_and_white_at_255(grey):
+    figure = plotting.sheet(grey, columns=3, title="Five")
+    (axes,) = figure.axes
+    (image,) = axes.images
+    np.testing.assert_array_equal(image.get_array(), plotting.tile(grey, 3)[..., 0])
+    assert image.get_clim() == (0, 255)
+    assert image.origin == "upper"
+    assert titles(figure) == ["Five"]
+
+
+def test_a_labelled_sheet_has_the_label_of_each_picture_at_that_picture(grey):
+    labels = ["nought", "ten", "twenty", "thirty", "forty"]
+    axes = plotting.sheet(grey, columns=3, labels=labels).axes
+    assert [a.get_title() for a in axes] == [*labels, ""]
+    assert [a.images[0].get_array().max() for a in axes[:5]] == [0, 10, 20, 30, 40]
+
+
+def test_sheets_stand_under_each_other_with_their_titles(grey):
+    figure = plotting.sheets({"all": grey, "two": grey[3:]}, columns=5)
+    assert titles(figure) == ["all", "two"]
+    top, bottom = figure.axes
+    assert top.images[0].get_array().max() == 255
+    assert bottom.images[0].get_array()[0, 0] == 30
+
+
+@pytest.mark.parametrize("window", [1, 3, 100])
+def test_smooth_is_the_mean_of_the_last_values(window):
+    values = np.random.default_rng(0).normal(size=20)
+    expected = [values[max(0, i + 1 - window) : i + 1].mean() for i in range(20)]
+    np.testing.assert_allclose(plotting.smooth(values, window), expected)
+
+
+def test_losses_draws_both_curves_of_each_run_and_the_coin_toss():
+    history = {"step": [1, 2, 3], "d_loss": [3.0, 2.0, 1.0], "g_loss": [4.0, 5.0, 6.0]}
+    figure = plotting.losses({"one": history, "none yet": {}})
+    assert titles(figure) == ["one", "none yet"]
+    filled, empty = figure.axes
+    curves = {line.get_label(): line for line in filled.lines}
+    assert list(curves["discriminator"].get_ydata()) == [3, 2, 1]
+    assert list(curves["generator"].get_ydata()) == [4, 5, 6]
+    assert list(curves["generator"].get_xdata()) == [1, 2, 3]
+    assert curves["coin toss (ln 2)"].get_ydata()[0] == pytest.approx(0.693147)
+    assert len(empty.lines) == 1
+
+
+def test_a_film_strip_runs_from_the_first_moment_to_the_last(grey):
+    snapshots = [(10 * i, float(i), grey + np.uint8(i)) for i in range(21)]
+    figure = plotting.film_strip(snapshots, n=2, frames=5, title="Film")
+    assert titles(figure) == [f"step {step}\n{step / 10:.0f} s" for step in (0, 50, 100, 150, 200)]
+    for axes, i in zip(figure.axes, (0, 5, 10, 15, 20), strict=True):
+        np.testing.assert_array_equal(
+            axes.images[0].get_array(), plotting.tile(snapshots[i][2][:2], 1)[..., 0]
+        )
+    assert len(plotting.film_strip(snapshots[:1]).axes) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_gif_plays_all_frames_for_ever_and_rests_on_the_last(tmp_path, channels):
+    frames = [np.full((6, 4, channels), value, np.uint8) for value in (0, 100, 200, 255)]
+    path = plotting.gif(frames, tmp_path / "film.gif", seconds=2, scale=3)
+    with Image.open(path) as film:
+        assert (film.n_frames, film.size, film.info["loop"]) == (4, (12, 18), 0)
+        for i, frame in enumerate(frames):
+            film.seek(i)
+            assert film.info["duration"] == (1500 if i == 3 else 500)
+            shown = np.asarray(film.convert("RGB"))
+            assert np.abs(shown.astype(int) - frame[0, 0, 0]).max() <= 8
+
+
+def test_a_figure_becomes_a_frame_of_its_size():
+    figure, axes = plotting.new_figure(3, 2)
+    axes.set_facecolor("red")
+    frame = plotting.frame_of(figure, dpi=50)
+    assert frame.shape == (100, 150, 3)
+    assert frame.dtype == np.uint8
+    assert (frame == [255, 0, 0]).all(axis=2).mean() > 0.3
+    assert plotting.png_of(figure).startswith(b"\x89PNG")
+
+
+def test_bars_stand_side_by_side_with_the_shares_as_heights():
+    shares = {"real": np.array([0.5, 0.5]), "made": np.array([0.9, 0.1])}
+    (axes,) = plotting.bars(shares, ["a", "b"], title="Balance", level=0.5).axes
+    real, made = axes.containers
+    assert [bar.get_height() for bar in real] == [0.5, 0.5]
+    assert [bar.get_height() for bar in made] == [0.9, 0.1]
+    for i, (left, right) in enumerate(zip(real, made, strict=True)):
+        assert left.get_x() < i < right.get_x() + right.get_width()
+        assert left.get_x() + left.get_width() == pytest.approx(right.get_x())
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b"]
+
+
+def test_the_game_is_drawn_the_right_way_up():
+    real, fake = np.float32([[1, 2]]), np.float32([[-1, 0], [3, 1]])
+    arrows = np.float32([[0.5, 0], [0, -0.5]])
+    figure, axes = plotting.new_figure(4, 4)
+    # high at the upper right: sums of the coordinates
+    plotting.draw_game(axes, lambda p: p.sum(axis=1, keepdims=True), real, fake, arrows, reach=2)
+    assert figure.axes == [axes]
+    (field,) = axes.images
+    assert field.origin == "lower"
+    assert tuple(field.get_extent()) == (-2, 2, -2, 2)
+    ticks = np.linspace(-2, 2, 61)
+    np.testing.assert_allclose(field.get_array(), ticks[:, None] + ticks, atol=1e-5)
+    assert field.get_clim() == (0, 1)
+    points = {dots.get_label(): dots.get_offsets().tolist() for dots in axes.collections[:2]}
+    assert points == {"real": real.tolist(), "fake": fake.tolist()}
+    quiver = axes.collections[2]
+    np.testing.assert_array_equal(quiver.XY, fake)
+    np.testing.assert_array_equal(np.stack([quiver.U, quiver.V], axis=1), arrows)
