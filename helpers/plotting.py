@@ -254,7 +254,13 @@ def draw_game(
     axes.scatter(*fake.T, s=4, color=FAKE_COLOUR, label="fake", alpha=0.6)
     if arrows is not None:
         axes.quiver(
-            *fake[: len(arrows)].T, *arrows.T, color="black", width=0.004, angles="xy", scale_units="xy", alpha=0.8
+            *fake[: len(arrows)].T,
+            *arrows.T,
+            color="black",
+            width=0.004,
+            angles="xy",
+            scale_units="xy",
+            alpha=0.8,
         )
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     axes.set_title(title, fontsize=9)

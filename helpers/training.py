@@ -281,50 +281,25 @@ class TimeBudget(keras.callbacks.Callback):
 
     Args:
         minutes: the budget, from the first step; fractions are fine.
-        fade: over this last share of the budget (or of the epochs, whichever is further on)
-            both learning rates fall in a straight line to 0, so that the two networks come
-            to rest: 0 is never, 1 is from the first step.
 
     Raises:
-        ValueError: a budget that is not positive, a share outside [0, 1].
+        ValueError: a budget that is not positive.
     """
 
-    def __init__(self, minutes: float, *, fade: float = 0.0) -> None:
+    def __init__(self, minutes: float) -> None:
         super().__init__()
         if not minutes > 0:
             raise ValueError(f"MINUTES is {minutes!r}; it must be more than 0.")
-        if not 0 <= fade <= 1:
-            raise ValueError(f"FADE is {fade!r}; it must be a share from 0 to 1.")
         self.seconds = 60.0 * minutes
-        self.fade = fade
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start the clock and note the learning rates to fade from."""
-        self.began, self.steps = time.monotonic(), 0
-        self._optimizers = (self.model.optimizer, self.model.d_optimizer)
-        self._rates = [float(o.learning_rate) for o in self._optimizers]
+        """Start the clock."""
+        self.began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stop when the time is spent; the step under way is finished first."""
-        self.steps += 1
-        progress = self.progress()
-        if self.fade:
-            for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
-                optimizer.learning_rate = rate * min(1.0, max(0.0, 1.0 - progress) / self.fade)
-        if progress >= 1:
+        if time.monotonic() - self.began >= self.seconds:
             self.model.stop_training = True
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Give the optimizers their learning rates back, for the next ``fit``."""
-        if self.fade:
-            for optimizer, rate in zip(self._optimizers, self._rates, strict=True):
-                optimizer.learning_rate = rate
-
-    def progress(self) -> float:
-        """How much of the budget is spent, by the clock or by the steps: 0 to 1 and beyond."""
-        by_clock = (time.monotonic() - self.began) / self.seconds
-        planned = (self.params.get("epochs") or 0) * (self.params.get("steps") or 0)
-        return max(by_clock, self.steps / planned if planned else 0.0)
 
 
 def _copy_of(network: keras.Model) -> keras.Model:

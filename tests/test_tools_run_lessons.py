@@ -134,7 +134,7 @@ def test_a_kernel_that_dies_is_said_so(tmp_path, capsys):
 def test_update_stores_clean_outputs_in_place(tmp_path):
     lesson = notebook(
         tmp_path / "notebooks" / "01_first.ipynb",
-        "print('one')\nprint('two')",
+        "print('one', flush=True)\nprint('two', flush=True)",
         "import ipywidgets\nipywidgets.IntSlider()",
         "6 * 7",
     )

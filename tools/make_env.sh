@@ -81,7 +81,7 @@ if "$py" -m uv --version >/dev/null 2>&1 ||
     "$py" -m pip install --quiet --disable-pip-version-check uv >/dev/null 2>&1; then
     index=${PIP_INDEX_URL:-$("$py" -m pip config get global.index-url 2>/dev/null || true)}
     [ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
-    say "installing with uv: $*   (first time: some 700 MB to download, 2.5 GB on disk)"
+    say "installing with uv: $*   (first time: some 850 MB to download, 2.5 GB on disk)"
     if "$py" -m uv pip install $quiet --python "$py" "$@"; then
         installed=yes
     else
