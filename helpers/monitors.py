@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from helpers import plotting
@@ -93,7 +94,7 @@ class LiveFigure(keras.callbacks.Callback):
         """Seconds since training began."""
         return time.monotonic() - self.began
 
-    def figure(self) -> plotting.Figure:
+    def figure(self) -> Figure:
         """The figure as it stands."""
         rows = -(-len(self.z) // self.columns)
         height = 2.4 + 0.62 * rows
@@ -159,5 +160,5 @@ def _in_notebook() -> bool:
         from IPython import get_ipython
     except ImportError:
         return False
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     return shell is not None and hasattr(shell, "kernel")

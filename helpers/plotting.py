@@ -250,8 +250,8 @@ def draw_game(
         alpha=0.55,
         interpolation="bilinear",
     )
-    axes.scatter(*real.T, s=4, color=REAL_COLOUR, label="real", alpha=0.6)
-    axes.scatter(*fake.T, s=4, color=FAKE_COLOUR, label="fake", alpha=0.6)
+    axes.scatter(real[:, 0], real[:, 1], s=4, color=REAL_COLOUR, label="real", alpha=0.6)
+    axes.scatter(fake[:, 0], fake[:, 1], s=4, color=FAKE_COLOUR, label="fake", alpha=0.6)
     if arrows is not None:
         axes.quiver(
             *fake[: len(arrows)].T,

@@ -135,7 +135,7 @@ class AdversarialModel(keras.Model):
         )
         self.built = True
 
-    def compile(  # type: ignore[override]
+    def compile(
         self,
         g_optimizer: keras.optimizers.Optimizer,
         d_optimizer: keras.optimizers.Optimizer,

@@ -96,6 +96,7 @@ PACKAGE_OF = {
     "packaging": "pytest",
     "PIL": "pillow",
     "tomli": "pytest",
+    "tomllib": "pytest",  # tomli's name from Python 3.11 on
     "yaml": "pyyaml",
 }
 
