@@ -76,7 +76,7 @@ def feature_network(name: str = "digits") -> FeatureNetwork:
         )
     classifier = keras.models.load_model(weights_file, compile=False)
     features = classifier.get_layer("features").output
-    network = keras.Model(classifier.input, [features, classifier.output], name=name)
+    network = keras.Model(classifier.inputs[0], [features, classifier.outputs[0]], name=name)
     return FeatureNetwork(name, card["accuracy"], network)
 
 

@@ -133,7 +133,9 @@ def draw_losses(axes: Axes, history: Mapping[str, Sequence[float]], x: str = "st
     axes.axhline(np.log(2), color="black", linewidth=0.6, linestyle=":", label="coin toss (ln 2)")
     axes.set_xlabel("training step" if x == "step" else x)
     axes.set_ylabel("loss")
-    axes.legend(loc="upper right", fontsize=8)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.2 * (high - low))  # room for the legend
+    axes.legend(loc="upper right", fontsize=8, ncols=3)
 
 
 def losses(histories: Mapping[str, Mapping[str, Sequence[float]]], *, width: float = 9) -> Figure:
@@ -263,4 +265,4 @@ def draw_game(
             alpha=0.8,
         )
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=11)

@@ -6,6 +6,9 @@ Leaves ``<name>.keras`` (weights only, no optimizer) and ``<name>.json``, the ca
 ``helpers.metrics.feature_network`` checks it against. The weights are those after the last
 epoch: the test pictures are looked at once, afterwards, to fill in the card, so its
 accuracy is an honest one.
+
+A file of a newer Keras may not load in an older one. So run this in an environment with
+constraints/lowest.txt before a new file is committed.
 """
 
 import argparse
