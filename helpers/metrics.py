@@ -46,7 +46,7 @@ class FeatureNetwork:
                 f"the {self.name} classifier takes finite float pictures in [-1, 1]; "
                 "convert uint8 ones with datasets.to_float."
             )
-        features, logits = self.network.predict(images, batch_size=500, verbose=0)
+        features, logits = self.network.predict(images, batch_size=250, verbose=0)
         return features.astype(np.float64), _softmax(logits.astype(np.float64))
 
 
@@ -200,7 +200,7 @@ class Scorer:
 
 def score_generator(generator: Callable[..., Any], z: Any, scorer: Scorer) -> dict[str, float]:
     """Scores of the pictures that a generator makes of z (n, latent_dim)."""
-    return scorer(np.asarray(generator.predict(z, batch_size=500, verbose=0)))  # type: ignore[attr-defined]
+    return scorer(np.asarray(generator.predict(z, batch_size=250, verbose=0)))  # type: ignore[attr-defined]
 
 
 def _softmax(logits: Array) -> Array:
