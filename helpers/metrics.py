@@ -7,7 +7,6 @@ features. It is not an FID: that name belongs to InceptionV3's features and 50,0
 import hashlib
 import json
 import pathlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -198,9 +197,9 @@ class Scorer:
         }
 
 
-def score_generator(generator: Callable[..., Any], z: Any, scorer: Scorer) -> dict[str, float]:
+def score_generator(generator: keras.Model, z: Any, scorer: Scorer) -> dict[str, float]:
     """Scores of the pictures that a generator makes of z (n, latent_dim)."""
-    return scorer(np.asarray(generator.predict(z, batch_size=250, verbose=0)))  # type: ignore[attr-defined]
+    return scorer(np.asarray(generator.predict(z, batch_size=250, verbose=0)))
 
 
 def _softmax(logits: Array) -> Array:

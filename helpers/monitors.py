@@ -141,10 +141,13 @@ class LiveFigure(keras.callbacks.Callback):
         axes.set_yscale("log")
 
     def _show(self) -> None:
+        in_notebook = _in_notebook()
+        if self.folder is None and not in_notebook:
+            return
         figure = self.figure()
         if self.folder is not None:
             figure.savefig(self.folder / "progress.png", dpi=100)
-        if not _in_notebook():
+        if not in_notebook:
             return
         from IPython.display import display
 

@@ -64,9 +64,9 @@ def processor_gains_from_bfloat16() -> bool:
     """Whether half-precision arithmetic (bfloat16) is faster than float32 on this machine.
 
     True on GPUs of compute capability 8.0 and above, and on processors that multiply
-    bfloat16 matrices in hardware (AMX). Elsewhere the conversions cost what the
-    multiplications gain: on processors with AVX512-BF16 alone ``benchmarks/training_speed.py``
-    measures both.
+    bfloat16 matrices in hardware (AMX). Elsewhere the conversions eat most of the gain: with
+    AVX512-BF16 alone, lesson 1 trained about a tenth faster (``benchmarks/training_speed.py``
+    measures it), too little to give up precision for.
     """
     from helpers._backend import tf
 

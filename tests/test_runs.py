@@ -20,6 +20,12 @@ def test_by_default_runs_stand_in_the_repository(root):
     assert runs.RUNS_FOLDER == root / "runs"
 
 
+def test_the_environment_may_name_another_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_RUNS", str(tmp_path / "elsewhere"))
+    assert runs.run_folder("01") == tmp_path / "elsewhere" / "01"
+    assert runs.run_folder("01", root=tmp_path / "asked") == tmp_path / "asked" / "01"
+
+
 @pytest.mark.parametrize("in_the_way", ["runs", "runs/01", "runs/01/.can-be-written"])
 def test_a_folder_that_cannot_be_written_is_named_with_the_mend(tmp_path, in_the_way):
     obstacle = tmp_path / in_the_way

@@ -1,0 +1,110 @@
+"""What lesson 1 writes out is what helpers and the benchmark use, and its solutions are right."""
+
+import pathlib
+import re
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pytest
+
+from benchmarks import recipes
+from helpers import datasets, gans, models, training
+from helpers._backend import keras, tf
+
+LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/01_gan_basics_mnist.ipynb"
+CELLS = nbformat.read(LESSON, as_version=4).cells
+
+
+@pytest.fixture
+def lesson():
+    """Run the cells that define given names, in order; return what is then defined."""
+    names = {
+        "SEED": 1, "LATENT_DIM": 64, "LOOP_BATCH": 4, "SimpleNamespace": SimpleNamespace,
+        "gans": gans, "keras": keras, "layers": keras.layers, "np": np, "ops": keras.ops,
+        "tf": tf, "training": training,
+    }  # fmt: skip
+
+    def define(*wanted):
+        for name in wanted:
+            (cell,) = (c for c in CELLS if c.cell_type == "code" and f"def {name}(" in c.source)
+            (definition,) = re.findall(
+                rf"^(def {name}\(.*?)(?=^\S|\Z)", cell.source, flags=re.MULTILINE | re.DOTALL
+            )
+            exec(definition, names)
+        return SimpleNamespace(**{name: names[name] for name in wanted}, names=names)
+
+    return define
+
+
+def layer_list(network):
+    """Kind and settings of every layer, without names and random seeds."""
+    hidden = ("name", "seed", "kernel_initializer", "bias_initializer", "build_config")
+    return [
+        (type(x).__name__, {k: v for k, v in x.get_config().items() if k not in hidden})
+        for x in network.layers
+    ]
+
+
+@pytest.mark.parametrize(
+    ("in_the_lesson", "in_helpers"),
+    [
+        ("build_classic_generator", models.classic_generator),
+        ("build_classic_discriminator", models.classic_discriminator),
+        ("build_generator", models.digit_generator),
+        ("build_discriminator", models.digit_discriminator),
+    ],
+)
+def test_networks_of_the_lesson_are_those_of_helpers(lesson, in_the_lesson, in_helpers):
+    built = getattr(lesson(in_the_lesson), in_the_lesson)()
+    assert layer_list(built) == layer_list(in_helpers())
+
+
+def test_recommended_recipe_of_the_lesson_is_the_one_that_is_measured(lesson):
+    taught = lesson("build_generator", "build_discriminator", "new_gan").new_gan()
+    measured = recipes.recommended(1, seed=1).model
+    for name in ("noise_kind", "ema_decay", "disc_updates", "gen_updates", "joint_batch",
+                 "smoothing", "loss_name", "latent_dim"):  # fmt: skip
+        assert getattr(taught, name) == getattr(measured, name)
+    for name in ("optimizer", "d_optimizer"):
+        assert getattr(taught, name).get_config() == getattr(measured, name).get_config()
+
+
+def solution(exercise):
+    """The code in the first folded solution after an exercise."""
+    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
+    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
+
+
+def test_solution_of_exercise_1_passes_its_check(lesson, capsys):
+    made = lesson("my_d_least_squares", "my_g_least_squares", "check_exercise_1")
+    made.check_exercise_1()
+    assert "not done yet" in capsys.readouterr().out
+    exec(re.search(r"```python\n(.*?)```", solution(1), re.DOTALL)[1], made.names)
+    made.check_exercise_1()
+    assert "right" in capsys.readouterr().out
+
+
+def test_check_of_exercise_1_names_the_mistake(lesson):
+    made = lesson("my_d_least_squares", "my_g_least_squares", "check_exercise_1")
+    exec(re.search(r"```python\n(.*?)```", solution(1), re.DOTALL)[1], made.names)
+    made.names["my_g_least_squares"] = lambda fake: 0.5 * keras.ops.mean(fake**2)
+    with pytest.raises(AssertionError, match=r"G's loss should be 1 here"):
+        made.check_exercise_1()
+
+
+def test_solution_of_exercise_2_passes_its_check(lesson, capsys):
+    made = lesson(
+        "d_loss", "build_classic_generator", "build_classic_discriminator", "rebuild_classic",
+        "trained_weights", "moved", "colleagues_update", "check_exercise_2",
+    )  # fmt: skip
+    made.names["batch"] = datasets.to_float(np.zeros((8, 28, 28, 1), np.uint8))
+    made.check_exercise_2()
+    assert "generator still moves" in capsys.readouterr().out
+    wrong = "parts.discriminator.trainable_variables + parts.generator.trainable_variables"
+    (cell,) = (c for c in CELLS if "def colleagues_update(" in c.source)
+    assert wrong in cell.source
+    assert "`parts.discriminator.trainable_variables` alone" in solution(2)
+    exec(cell.source.replace(wrong, "parts.discriminator.trainable_variables"), made.names)
+    made.check_exercise_2()
+    assert "right, only the discriminator moves" in capsys.readouterr().out
