@@ -1,5 +1,6 @@
 """What lesson 1 writes out is what helpers and the benchmark use, and its solutions are right."""
 
+import ast
 import pathlib
 import re
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import recipes
-from helpers import datasets, gans, models, training
+from helpers import datasets, gans, metrics, models, training
 from helpers._backend import keras, tf
 
 LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/01_gan_basics_mnist.ipynb"
@@ -108,3 +109,31 @@ def test_solution_of_exercise_2_passes_its_check(lesson, capsys):
     exec(cell.source.replace(wrong, "parts.discriminator.trainable_variables"), made.names)
     made.check_exercise_2()
     assert "right, only the discriminator moves" in capsys.readouterr().out
+
+
+def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
+    mnist = datasets.load("mnist")
+    made = lesson("check_exercise_3")
+    made.names |= {
+        "datasets": datasets,
+        "digits": mnist.train,
+        "first_of_each": [int(np.argmax(mnist.train.labels == k)) for k in range(10)],
+        "scorer": metrics.Scorer.against(
+            metrics.feature_network("digits"), datasets.to_float(mnist.test.images[:2_000])
+        ),
+        "my_answer": None,
+    }
+    made.check_exercise_3()
+    assert "not done yet" in capsys.readouterr().out
+    reals = datasets.to_float(mnist.train.sample(500))
+    made.names["real_score"] = made.names["scorer"](reals)
+    (answer,) = re.findall(r"`(\{.*?\})`", solution(3))
+    made.names["my_answer"] = ast.literal_eval(answer)
+    made.check_exercise_3()
+    assert "Exercise 3: right." in capsys.readouterr().out
+    stamps = datasets.to_float(
+        np.repeat(mnist.train.images[made.names["first_of_each"]], 50, axis=0)
+    )
+    seen, real = made.names["scorer"](stamps), made.names["real_score"]
+    noticed = {name for name in seen if abs(seen[name] - real[name]) > 0.25 * abs(real[name])}
+    assert noticed == made.names["my_answer"]
