@@ -51,10 +51,10 @@ def test_every_press_redraws_the_picture(played):
     box, _ = played
     buttons, _, picture = controls(box)
     for label in ("1 step", "Restart"):
-        before = picture.value
+        before = bytes(picture.value)
         assert before.startswith(b"\x89PNG")
         buttons[label].click()
-        assert picture.value != before
+        assert bytes(picture.value) != before
 
 
 def test_headless_prints_a_line_and_makes_no_game(monkeypatch, capsys):
