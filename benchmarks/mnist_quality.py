@@ -13,7 +13,6 @@ and ``scores.json``.
 import argparse
 import concurrent.futures
 import multiprocessing
-import os
 import pathlib
 import sys
 import time
@@ -25,7 +24,7 @@ from benchmarks.recipes import RECIPES
 from benchmarks.report import aligned, machine
 from helpers import datasets, metrics, plotting, runtime, training
 from helpers._backend import keras
-from helpers.runs import write_json
+from helpers.runs import save_network, write_json
 
 SAMPLES = 5_000
 SHOWN = 100
@@ -82,9 +81,7 @@ def train(recipe: str, seconds: float, seed: int, folder: pathlib.Path) -> dict[
         callbacks=[contestant.budget, progress],
         verbose=0,
     )
-    new = folder / f"new.{recipe}.keras"
-    model.sampler.save(new)
-    os.replace(new, folder / f"{recipe}.keras")
+    save_network(folder / f"{recipe}.keras", model.sampler)
     return {
         "title": contestant.title,
         "source": contestant.source,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from helpers import checks
 from helpers._backend import keras
 from helpers.training import AdversarialModel
 
@@ -85,8 +86,7 @@ class GAN(AdversarialModel):
         loss: str = "non_saturating",
         **kwargs: Any,
     ) -> None:
-        if loss not in LOSSES:
-            raise ValueError(f"LOSS is {loss!r}; there is: {', '.join(LOSSES)}.")
+        checks.choice("LOSS", loss, LOSSES)
         super().__init__(generator, discriminator, **kwargs)
         self.loss_name = loss
 

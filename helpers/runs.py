@@ -48,11 +48,16 @@ def save_run(
     Writes ``generator.keras``, ``history.json``, ``config.json`` and ``scores.json``, each
     whole or not at all: a crash half-way leaves the earlier file as it was.
     """
-    new = folder / "new.generator.keras"
-    generator.save(new)
-    os.replace(new, folder / "generator.keras")
+    save_network(folder / "generator.keras", generator)
     for name, content in {"history": history, "config": config, "scores": scores or {}}.items():
         write_json(folder / f"{name}.json", content)
+
+
+def save_network(file: pathlib.Path, network: keras.Model) -> None:
+    """Write a ``.keras`` file whole or not at all."""
+    new = file.with_name(f"new.{file.name}")
+    network.save(new)
+    os.replace(new, file)
 
 
 def write_json(file: pathlib.Path, content: Any) -> None:

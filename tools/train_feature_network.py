@@ -14,7 +14,6 @@ constraints/lowest.txt before a new file is committed.
 import argparse
 import hashlib
 import math
-import os
 import pathlib
 import platform
 import sys
@@ -30,7 +29,7 @@ from helpers import datasets, models
 from helpers._backend import keras, tf
 from helpers.datasets import ImageSet
 from helpers.metrics import WEIGHTS_FOLDER
-from helpers.runs import write_json
+from helpers.runs import save_network, write_json
 
 BATCH_SIZE = 128
 FIRST_RATE, PEAK_RATE = 1e-4, 3e-3
@@ -126,11 +125,9 @@ def accuracy(network: keras.Model, images: NDArray[np.uint8], labels: NDArray[np
     return float((logits.argmax(axis=1) == labels).mean())
 
 
-def save_network(network: keras.Model, file: pathlib.Path) -> str:
+def save_without_optimizer(network: keras.Model, file: pathlib.Path) -> str:
     """Write a network without its optimizer, whole or not at all; return the SHA-256."""
-    new = file.with_name(f"new.{file.name}")
-    keras.Model(network.input, network.output, name=network.name).save(new)
-    os.replace(new, file)
+    save_network(file, keras.Model(network.input, network.output, name=network.name))
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -142,7 +139,7 @@ def make_digits(folder: pathlib.Path, epochs: int) -> dict[str, Any]:
     began = time.monotonic()
     train(network, digits.train, epochs=epochs)
     seconds = time.monotonic() - began
-    sha256 = save_network(network, folder / "digits.keras")
+    sha256 = save_without_optimizer(network, folder / "digits.keras")
     saved = keras.models.load_model(folder / "digits.keras")
     return {
         "name": "digits",
