@@ -21,8 +21,8 @@ CELLS = nbformat.read(LESSON, as_version=4).cells
 def lesson():
     """Run the cells that define given names, in order; return what is then defined."""
     names = {
-        "SEED": 1, "LATENT_DIM": 64, "LOOP_BATCH": 4, "SimpleNamespace": SimpleNamespace,
-        "gans": gans, "keras": keras, "layers": keras.layers, "np": np, "ops": keras.ops,
+        "SEED": 1, "LATENT_DIM": 64, "LOOP_BATCH": 4, "LOOP_FILTERS": 4,
+        "SimpleNamespace": SimpleNamespace, "gans": gans, "keras": keras, "layers": keras.layers, "np": np, "ops": keras.ops,
         "tf": tf, "training": training,
     }  # fmt: skip
 
