@@ -22,8 +22,8 @@ def lesson():
     """Run the cells that define given names, in order; return what is then defined."""
     names = {
         "SEED": 1, "LATENT_DIM": 64, "LOOP_BATCH": 4, "LOOP_FILTERS": 4,
-        "SimpleNamespace": SimpleNamespace, "gans": gans, "keras": keras, "layers": keras.layers, "np": np, "ops": keras.ops,
-        "tf": tf, "training": training,
+        "SimpleNamespace": SimpleNamespace, "gans": gans, "keras": keras,
+        "layers": keras.layers, "np": np, "ops": keras.ops, "tf": tf, "training": training,
     }  # fmt: skip
 
     def define(*wanted):
