@@ -12,7 +12,8 @@ from typing import Any
 
 from helpers import gans, models
 from helpers._backend import keras, tf
-from helpers.training import AdversarialModel, TimeBudget
+from helpers.adversarial import AdversarialModel
+from helpers.training import TimeBudget
 
 layers, ops, optimizers = keras.layers, keras.ops, keras.optimizers
 

@@ -1,21 +1,34 @@
 """Bad input named, with the mend, before any long work starts."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from helpers._backend import keras
+if TYPE_CHECKING:
+    import keras
 
 
-def networks(generator: keras.Model, discriminator: keras.Model) -> None:
+class DataError(ValueError):
+    """A data set that is missing, damaged or not what it should be; the text says the mend."""
+
+
+def networks(generator: "keras.Model", discriminator: "keras.Model") -> None:
     """Raise a ValueError that says how two networks do not fit together, if they do not."""
-    if len(generator.input_shape) != 2:
+    from helpers._backend import keras
+
+    (z, *g_condition), (takes, *d_condition) = inputs_of(generator), inputs_of(discriminator)
+    if len(z) != 1:
         raise ValueError(
-            f"the generator takes inputs of shape {generator.input_shape}; "
+            f"the generator takes inputs of shape {(None, *z)}; "
             "it must take z of shape (None, latent_dim)."
         )
-    makes, takes = generator.output_shape[1:], discriminator.input_shape[1:]
+    if g_condition != d_condition:
+        raise ValueError(
+            f"the generator takes conditions of shapes {g_condition}, the discriminator "
+            f"{d_condition}. Give both the same second input, or neither."
+        )
+    makes = generator.output_shape[1:]
     if makes != takes:
         raise ValueError(
             f"the generator makes {makes}, but the discriminator takes {takes}. "
@@ -31,6 +44,72 @@ def networks(generator: keras.Model, discriminator: keras.Model) -> None:
         raise ValueError(
             "the discriminator ends in a sigmoid, but the losses here take logits and would "
             "apply it twice. End it in Dense(1) with no activation."
+        )
+
+
+def autoencoder(encoder: "keras.Model", decoder: "keras.Model") -> None:
+    """Raise a ValueError that says how an encoder and a decoder do not fit, if they do not."""
+    codes = [tuple(x.shape[1:]) for x in encoder.outputs]
+    z, makes, takes = inputs_of(decoder)[0], tuple(decoder.output_shape[1:]), inputs_of(encoder)[0]
+    if codes != [z, z]:
+        raise ValueError(
+            f"the encoder gives {codes}, but the decoder takes z of shape {z}. The encoder must "
+            f"have two outputs of that shape: mean and log-variance."
+        )
+    if makes != takes:
+        raise ValueError(
+            f"the decoder makes {makes}, but the encoder takes {takes}. Change the decoder's "
+            "last layers or the encoder's Input until they agree."
+        )
+
+
+def translators(
+    a_to_b: "keras.Model", b_to_a: "keras.Model", a_judge: "keras.Model", b_judge: "keras.Model"
+) -> None:
+    """Raise a ValueError that says how the four networks of a CycleGAN do not fit, if so."""
+    for maker, judge, back, kind in (
+        (a_to_b, b_judge, b_to_a, "B"),
+        (b_to_a, a_judge, a_to_b, "A"),
+    ):
+        makes = tuple(maker.output_shape[1:])
+        for what, network in {"discriminator": judge, "other generator": back}.items():
+            if inputs_of(network)[0] != makes:
+                raise ValueError(
+                    f"pictures of {kind} are made as {makes}, but the {what} takes "
+                    f"{inputs_of(network)[0]}. They must agree."
+                )
+
+
+def inputs_of(network: "keras.Model") -> list[tuple[int, ...]]:
+    """The shapes of a network's inputs, without the batch: one, or that of a condition too."""
+    return [tuple(x.shape[1:]) for x in network.inputs]
+
+
+def condition(condition: Any, shapes: list[tuple[int, ...]]) -> None:
+    """Raise a ValueError if a condition is missing, not wanted, or of another shape."""
+    if condition is None and shapes:
+        raise ValueError(
+            f"these networks want a condition of shape {shapes[0]} with each picture: train on "
+            "batches(…, conditional='one_hot'), and draw with generate(n, condition=…)."
+        )
+    if condition is not None and not shapes:
+        raise ValueError(
+            "a condition was given (labels, with each picture), but these networks have no "
+            "second input for it. Leave it out, or use networks that take one."
+        )
+    if condition is not None and tuple(np.shape(condition)[1:]) != shapes[0]:
+        raise ValueError(
+            f"the condition has shape {tuple(np.shape(condition)[1:])} a picture; "
+            f"these networks take {shapes[0]}."
+        )
+
+
+def optimizers(*optimizers: Any) -> None:
+    """Raise a ValueError if two networks would share one optimizer object."""
+    if len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
+        raise ValueError(
+            "generator and discriminator share one optimizer object, so each would step "
+            "with the other's momentum. Make two: compile(Adam(...), Adam(...))."
         )
 
 
@@ -80,3 +159,9 @@ def fraction(name: str, value: float) -> None:
     """Raise a ValueError unless 0 <= ``value`` < 1."""
     if not 0 <= value < 1:
         raise ValueError(f"{name} is {value!r}; it must be at least 0 and less than 1.")
+
+
+def not_negative(name: str, value: float) -> None:
+    """Raise a ValueError unless ``value`` is 0 or more."""
+    if not value >= 0:
+        raise ValueError(f"{name} is {value!r}; it must be 0 or more.")

@@ -1,5 +1,7 @@
 """Builders of networks: each returns a plain ``keras.Model`` and names where it comes from."""
 
+from typing import Any
+
 from helpers._backend import keras
 
 layers = keras.layers
@@ -125,6 +127,80 @@ def digit_discriminator() -> keras.Model:
         ],
         name="discriminator",
     )
+
+
+@keras.saving.register_keras_serializable(package="helpers")
+class LabelPlanes(keras.layers.Layer):
+    """Joins one-hot labels to pictures: one constant plane a class, 1 for the picture's own.
+
+    Maps [pictures (n, height, width, channels), labels (n, classes)] to
+    (n, height, width, channels + classes).
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        pictures, labels = inputs
+        n, height, width, _ = keras.ops.shape(pictures)
+        planes = keras.ops.cast(labels, pictures.dtype)[:, None, None, :]
+        planes = keras.ops.broadcast_to(planes, (n, height, width, labels.shape[-1]))
+        return keras.ops.concatenate([pictures, planes], axis=-1)
+
+
+def conditional_generator(
+    classes: int, latent_dim: int = 96, channels: int = 1, *, dropout: float = 0.5
+) -> keras.Model:
+    """The classic conditional generator (recipe R7): the one-hot label joins z.
+
+    Maps [z (n, ``latent_dim``), labels (n, ``classes``)] to pictures (n, 28, 28, ``channels``)
+    in [-1, 1].
+    """
+    z, label = keras.Input((latent_dim,)), keras.Input((classes,))
+    x = layers.Dense(7 * 7 * 512)(layers.Concatenate()([z, label]))
+    x = layers.Reshape((7, 7, 512))(x)
+    for filters in (256, 128):
+        x = layers.Conv2DTranspose(filters, 5, strides=2, padding="same")(_after(x, dropout))
+    x = layers.Conv2DTranspose(channels, 5, padding="same", dtype="float32")(_after(x, dropout))
+    pictures = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model([z, label], pictures, name="generator")
+
+
+def conditional_discriminator(
+    classes: int, channels: int = 1, *, dropout: float = 0.5
+) -> keras.Model:
+    """The classic conditional discriminator (recipe R7): the label as planes beside the picture.
+
+    Maps [pictures (n, 28, 28, ``channels``), labels (n, ``classes``)] to logits (n, 1).
+    """
+    picture, label = keras.Input((28, 28, channels)), keras.Input((classes,))
+    x = LabelPlanes()([picture, label])
+    for filters, strides in ((32, 2), (64, 2), (128, 1)):
+        x = _after(layers.Conv2D(filters, 5, strides=strides, padding="same")(x), dropout)
+    logit = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
+    return keras.Model([picture, label], logit, name="discriminator")
+
+
+def projection_discriminator(classes: int, channels: int = 1) -> keras.Model:
+    """A discriminator that asks "real?" and, apart from it, "does it look like this class?".
+
+    The logit is a number for the picture plus the inner product of the picture's features
+    with a vector learned for the class ("cGANs with Projection Discriminator", Miyato and
+    Koyama, 2018, arXiv:1802.05637). Takes and gives what :func:`conditional_discriminator` does.
+    """
+    picture, label = keras.Input((28, 28, channels)), keras.Input((classes,))
+    x = picture
+    for filters, strides in ((32, 2), (64, 2), (128, 1)):
+        x = _after(layers.Conv2D(filters, 5, strides=strides, padding="same")(x), 0.0)
+    features = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    class_vector = layers.Dense(128, use_bias=False)(label)
+    fits = layers.Dot(axes=1, dtype="float32")([features, class_vector])
+    logit = layers.Add(dtype="float32")([layers.Dense(1, dtype="float32")(features), fits])
+    return keras.Model([picture, label], logit, name="discriminator")
+
+
+def _after(x: Any, dropout: float) -> Any:
+    """BatchNormalization, LeakyReLU and, if wanted, Dropout after a layer (recipe R7)."""
+    x = layers.LeakyReLU(negative_slope=0.2)(layers.BatchNormalization()(x))
+    return layers.Dropout(dropout)(x) if dropout else x
 
 
 def digit_classifier() -> keras.Model:

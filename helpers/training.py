@@ -1,20 +1,19 @@
-"""What every two-network model shares: the update, the noise, the EMA copy, the time budget.
+"""What every model here shares: counted steps, noise, the gradient step, schedules, time budget.
 
 The gradient step and the noise are the only places of the training code that speak
 TensorFlow; losses and layers are Keras.
 """
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
 
 from helpers import checks
 from helpers._backend import keras, tf
 
 NoiseKind = Literal["normal", "uniform"]
+Schedule = Callable[[int], tuple[int, int]]
 
 
 def noise(
@@ -46,6 +45,11 @@ def noise(
     Raises:
         ValueError: another ``kind``.
     """
+    return random_like((n, latent_dim), kind=kind, seed=seed, step=step, draw=draw)
+
+
+def random_like(shape: Any, *, kind: NoiseKind, seed: int, step: Any, draw: int) -> Any:
+    """Random numbers of any shape; see :func:`noise`, whose rules hold here too."""
     checks.choice("NOISE", kind, get_args(NoiseKind))
     context = tf.distribute.get_replica_context()
     replica = context.replica_id_in_sync_group if context else 0
@@ -53,110 +57,117 @@ def noise(
     for part in (step, replica):
         key = tf.random.experimental.stateless_fold_in(key, tf.cast(part, tf.int32))
     if kind == "uniform":
-        return tf.random.stateless_uniform((n, latent_dim), key, -1.0, 1.0)
-    return tf.random.stateless_normal((n, latent_dim), key)
+        return tf.random.stateless_uniform(shape, key, -1.0, 1.0)
+    return tf.random.stateless_normal(shape, key)
 
 
 def gradient_step(
-    loss_function: Callable[[], Any], network: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> Any:
-    """Move one network, and only that one, a step down a loss; return the loss.
+    loss_function: Callable[[], Any],
+    networks: keras.Model | Sequence[keras.Model],
+    optimizer: keras.optimizers.Optimizer,
+) -> tuple[Any, Any]:
+    """Move one network (or several together), and nothing else, a step down a loss.
 
-    The gradient is taken with respect to ``network``'s trainable weights alone: this is
+    The gradient is taken with respect to these networks' trainable weights alone: this is
     what the ``trainable = False`` of older tutorials was for. Optimizers add up the
-    gradients of all replicas, so each contributes its share.
+    gradients of all replicas, so each contributes its share; in float16 the loss is scaled
+    up first, or small gradients would round to 0, and the optimizer scales them down again.
+
+    Returns:
+        ``(loss, norm)``: the loss and the length of its gradient, both scalars.
     """
-    weights = network.trainable_variables
+    networks = networks if isinstance(networks, Sequence) else [networks]
+    weights = [weight for network in networks for weight in network.trainable_variables]
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     with tf.GradientTape() as tape:
         loss = loss_function()
-        share = loss / tf.distribute.get_strategy().num_replicas_in_sync
-    optimizer.apply(tape.gradient(share, weights), weights)
-    return loss
+        share = optimizer.scale_loss(loss / replicas)
+    gradients = tape.gradient(share, weights)
+    optimizer.apply(gradients, weights)
+    scale = optimizer.scale_loss(tf.ones(())) / replicas
+    return loss, tf.linalg.global_norm(gradients) / scale
 
 
-class AdversarialModel(keras.Model):
-    """A generator and a discriminator that train against each other under ``.fit``.
+def input_gradient(function: Callable[[Any], Any], x: Any) -> Any:
+    """The gradient of ``function(x)``, summed over the batch, with respect to ``x``.
 
-    A variant states its two losses (:meth:`discriminator_loss`, :meth:`generator_loss`);
-    the update, the noise and the EMA copy are here. Real is 1, fake is 0, and the
-    discriminator gives logits.
+    Inside :func:`gradient_step` it may itself be differentiated, as the gradient penalty is.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return tape.gradient(value, x)
 
-    Args:
-        generator: z (n, latent_dim) to pictures in [-1, 1].
-        discriminator: pictures to logits (n, 1).
-        noise: ``"normal"`` or ``"uniform"``, see :func:`noise`.
-        disc_updates: discriminator updates a step, each with fresh noise.
-        gen_updates: generator updates a step, each with fresh noise.
-        smoothing: one-sided label smoothing: real is taught as ``1 - smoothing``.
-        joint_batch: show the discriminator real and fake as one batch, so that its
-            BatchNormalization sees the mixture; by default each is a batch of its own.
-        ema_decay: decay of the generator's exponential moving average copy, which
-            :meth:`generate` uses; 0 keeps no copy.
-        seed: of the noise.
+
+def every(disc: int = 1, gen: int = 1) -> Schedule:
+    """A schedule: update the discriminator at every ``disc``-th step, G at every ``gen``-th."""
+    checks.whole("disc", disc)
+    checks.whole("gen", gen)
+    return lambda step: (int(step % disc == 0), int(step % gen == 0))
+
+
+def in_phases(phases: Mapping[int, Schedule]) -> Schedule:
+    """A schedule that changes: ``{first step: schedule}``, the first key 0.
+
+    Example:
+        Recipe R5 B, where first the generator and then the discriminator has every 4th step:
+
+        >>> in_phases({0: every(gen=4), 2000: every(disc=4)})
 
     Raises:
-        ValueError: networks that do not fit together, or an argument out of range.
+        ValueError: no phase begins at step 0.
+    """
+    if 0 not in phases:
+        raise ValueError(f"the phases begin at {sorted(phases)}; one must begin at step 0.")
+    return lambda step: phases[max(first for first in phases if first <= step)](step)
+
+
+class SteppedModel(keras.Model):
+    """What all models here share: counted steps, chance from seed and step, EMA copies, checks.
+
+    Args:
+        seed: of all chance in training.
+        ema_decay: decay of the moving averages of :meth:`averaged`; 0 keeps none.
+        schedule: how many discriminator and generator updates a step makes, as multiples of
+            the model's own; see :func:`every` and :func:`in_phases`.
     """
 
     def __init__(
         self,
-        generator: keras.Model,
-        discriminator: keras.Model,
         *,
-        noise: NoiseKind = "normal",
-        disc_updates: int = 1,
-        gen_updates: int = 1,
-        smoothing: float = 0.0,
-        joint_batch: bool = False,
-        ema_decay: float = 0.999,
         seed: int = 0,
+        ema_decay: float = 0.0,
+        schedule: Schedule | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        checks.networks(generator, discriminator)
-        checks.choice("NOISE", noise, get_args(NoiseKind))
-        checks.whole("DISC_UPDATES", disc_updates)
-        checks.whole("GEN_UPDATES", gen_updates)
-        checks.fraction("SMOOTHING", smoothing)
         checks.fraction("EMA_DECAY", ema_decay)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.ema_generator = _copy_of(generator) if ema_decay else None
-        self.latent_dim = generator.input_shape[-1]
-        self.noise_kind = noise
-        self.disc_updates = disc_updates
-        self.gen_updates = gen_updates
-        self.smoothing = smoothing
-        self.joint_batch = joint_batch
-        self.ema_decay = ema_decay
         self.seed = seed
+        self.ema_decay = ema_decay
+        self.schedule = schedule
         self.step = self.add_weight(
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
         self.built = True
+        self._turns = (1, 1)
+        self._notes: dict[str, Any] = {}
+        self._draws = 0
+        self.train_function: Any
 
-    def compile(
-        self,
-        g_optimizer: keras.optimizers.Optimizer,
-        d_optimizer: keras.optimizers.Optimizer,
-        **kwargs: Any,
-    ) -> None:
-        """Give each network its own optimizer and build both at once.
+    def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
+        """Every optimizer by its name, for checkpoints; there are none before ``compile``."""
+        raise NotImplementedError
 
-        Raises:
-            ValueError: one optimizer for both networks.
-        """
-        if g_optimizer is d_optimizer:
-            raise ValueError(
-                "generator and discriminator share one optimizer object, so each would step "
-                "with the other's momentum. Make two: compile(Adam(...), Adam(...))."
-            )
-        super().compile(optimizer=g_optimizer, **kwargs)
-        self.d_optimizer = d_optimizer
-        self.optimizer.build(self.generator.trainable_variables)
-        self.d_optimizer.build(self.discriminator.trainable_variables)
+    def averaged(self) -> list[tuple[keras.Model, keras.Model]]:
+        """Pairs (moving average, network that it follows)."""
+        return []
 
-    def fit(self, x: Any = None, *args: Any, epochs: int = 1, **kwargs: Any) -> Any:
+    def steps_done(self) -> int:
+        """Training steps made so far."""
+        value = self.step.value
+        return int(value.values[0] if hasattr(value, "values") else value)  # one of the replicas'
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, epochs: int = 1, **kwargs: Any) -> Any:
         """Keras' ``.fit``, after a look at the first pictures and the number of epochs.
 
         Raises:
@@ -166,114 +177,82 @@ class AdversarialModel(keras.Model):
         checks.whole("EPOCHS", epochs)
         if kwargs.get("batch_size") is not None:  # Keras would take 0 for "the usual 32"
             checks.whole("BATCH_SIZE", kwargs["batch_size"])
-        if not hasattr(self, "d_optimizer"):
-            raise ValueError("compile(g_optimizer, d_optimizer) comes before fit.")
-        checks.images(_first_batch(x), self.discriminator.input_shape[1:])
+        if not self.compiled:
+            raise ValueError("compile(…), with the optimizers, comes before fit.")
+        self.check_batch(_first_batch(x if y is None else (x, y)))
         if not hasattr(x, "shape"):
             kwargs.setdefault("shuffle", False)  # streams shuffle themselves; Keras would warn
-        return super().fit(x, *args, epochs=epochs, **kwargs)
+        return super().fit(x, y, *args, epochs=epochs, **kwargs)
 
-    def call(self, z: Any, training: bool = False) -> Any:
-        """The generator's pictures for given z."""
-        return self.generator(z, training=training)
-
-    def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> Any:
-        """What the discriminator minimises, a scalar; each variant states its own."""
-        raise NotImplementedError
-
-    def generator_loss(self, fake_logits: Any) -> Any:
-        """What the generator minimises, a scalar; each variant states its own."""
-        raise NotImplementedError
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One step: the discriminator's updates, then the generator's."""
-        real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        n = keras.ops.shape(real)[0]
-        for i in range(self.disc_updates):
-            d_loss = self.update_discriminator(real, self._noise(n, draw=i))
-        for i in range(self.gen_updates):
-            g_loss = self.update_generator(self._noise(n, draw=self.disc_updates + i))
-        self._update_ema()
-        self.step.assign_add(1)
-        return {"d_loss": d_loss, "g_loss": g_loss}
-
-    def update_discriminator(self, real: Any, z: Any) -> Any:
-        """The discriminator's half: the generator only supplies pictures. Returns the loss."""
-        fake = self.generator(z, training=True)
-
-        def loss() -> Any:
-            return self.discriminator_loss(*self._judge(real, fake))
-
-        return gradient_step(loss, self.discriminator, self.d_optimizer)
-
-    def update_generator(self, z: Any) -> Any:
-        """The generator's half: the discriminator only passes the gradient on. Returns the loss."""
-
-        def loss() -> Any:
-            fake = self.generator(z, training=True)
-            return self.generator_loss(self._logits(fake))
-
-        return gradient_step(loss, self.generator, self.optimizer)
-
-    def generate(
-        self, n: int, *, seed: int = 0, best_of: int = 1, ema: bool = True
-    ) -> NDArray[np.float32]:
-        """New pictures.
-
-        Args:
-            n: how many.
-            seed: the same seed gives the same z.
-            best_of: draw ``best_of * n`` and keep the ``n`` that the discriminator
-                takes most for real.
-            ema: use the EMA copy, if there is one.
-
-        Returns:
-            float32 array of shape (n, height, width, channels) in [-1, 1].
-        """
-        checks.whole("n", n)
-        checks.whole("best_of", best_of)
-        z = noise(n * best_of, self.latent_dim, kind=self.noise_kind, seed=seed, step=-1)
-        network = self.sampler if ema else self.generator
-        pictures = np.asarray(network.predict(z, batch_size=256, verbose=0), np.float32)
-        if best_of == 1:
-            return pictures
-        logits = self.discriminator.predict(pictures, batch_size=256, verbose=0)[:, 0]
-        return pictures[np.argsort(-logits)[:n]]
-
-    @property
-    def sampler(self) -> keras.Model:
-        """The generator to draw from and to save: the EMA copy if there is one."""
-        return self.generator if self.ema_generator is None else self.ema_generator
-
-    def _noise(self, n: Any, draw: int) -> Any:
-        return noise(
-            n, self.latent_dim, kind=self.noise_kind, seed=self.seed, step=self.step, draw=draw
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: a trained generator is saved alone, a training under way as a checkpoint."""
+        raise NotImplementedError(
+            "save what draws pictures with model.sampler.save('generator.keras'), and a training "
+            "to be continued with helpers.checkpoints.Checkpoint."
         )
 
-    def _judge(self, real: Any, fake: Any) -> tuple[Any, Any]:
-        """The discriminator's logits for real and for fake."""
-        if not self.joint_batch:
-            return self._logits(real), self._logits(fake)
-        both = keras.ops.concatenate([keras.ops.cast(real, fake.dtype), fake])
-        real_logits, fake_logits = keras.ops.split(self._logits(both), 2)
-        return real_logits, fake_logits
+    def check_batch(self, batch: Any) -> None:
+        """Raise a ValueError unless this batch, as ``.fit`` would see it, can be trained on."""
+        raise NotImplementedError
 
-    def _logits(self, pictures: Any) -> Any:
-        """The discriminator's logits in training, float32 whatever the layers' precision."""
-        return keras.ops.cast(self.discriminator(pictures, training=True), "float32")
+    def make_train_function(self, force: bool = False) -> Any:
+        """Keras' compiled step; with a schedule, one compiled step for each kind of step.
 
-    def _update_ema(self) -> None:
-        """Let the EMA copy follow; early on it follows fast, so that short runs are not grey."""
-        if self.ema_generator is None:
-            return
+        The choice is made in Python before each step. Making it inside the compiled step
+        would need an optimizer within a condition, which distributed training forbids.
+        """
+        schedule = self.schedule
+        if schedule is None or (self.train_function is not None and not force):
+            return super().make_train_function(force)
+        compiled: dict[tuple[int, int], Any] = {}
+        known = {"d_loss": math.nan, "g_loss": math.nan}
+
+        def scheduled(iterator: Any) -> dict[str, Any]:
+            self._turns = schedule(self.steps_done())
+            if self._turns not in compiled:
+                compiled[self._turns] = self._compiled_step()
+                self.train_function = scheduled
+            known.update(compiled[self._turns](iterator))  # a network at rest keeps its last loss
+            return dict(known)
+
+        self.train_function = scheduled
+        return scheduled
+
+    def _compiled_step(self) -> Any:
+        super().make_train_function(force=True)
+        return self.train_function
+
+    def begin_step(self) -> tuple[int, int]:
+        """Forget the last step's notes; return how many turns (D, G) this step has."""
+        self._notes, self._draws = {}, 0
+        return self._turns
+
+    def note(self, name: str, value: Any) -> None:
+        """Put a scalar into the logs of this step."""
+        self._notes[name] = value
+
+    def end_step(self) -> dict[str, Any]:
+        """Let the averages follow, count the step, and return the logs."""
+        for average, network in self.averaged():
+            self._follow(average, network)
+        self.step.assign_add(1)
+        several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        # Keras averages logs over workers along an axis, which a scalar does not have.
+        return {k: keras.ops.reshape(v, (1,)) if several else v for k, v in self._notes.items()}
+
+    def random(self, shape: Any, kind: NoiseKind = "normal") -> Any:
+        """Fresh random numbers at each call within a step; equal in two runs from one seed."""
+        self._draws += 1
+        draw = 1_000_000 + self._draws  # far from the draws of z
+        return random_like(shape, kind=kind, seed=self.seed, step=self.step, draw=draw)
+
+    def _follow(self, average: keras.Model, network: keras.Model) -> None:
+        """Let an EMA copy follow; early on it follows fast, so that short runs are not grey."""
         step = keras.ops.cast(self.step, "float32")
         decay = keras.ops.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
-        for average, current in zip(
-            self.ema_generator.weights, self.generator.weights, strict=True
-        ):
+        for old, new in zip(average.weights, network.weights, strict=True):
             # BatchNormalization's moving statistics are averages already.
-            follows = decay * average + (1.0 - decay) * current if current.trainable else current
-            average.assign(follows)
+            old.assign(decay * old + (1.0 - decay) * new if new.trainable else new)
 
 
 class TimeBudget(keras.callbacks.Callback):
@@ -302,19 +281,32 @@ class TimeBudget(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def _copy_of(network: keras.Model) -> keras.Model:
+def copy_of(network: keras.Model) -> keras.Model:
     """The same architecture with the same weights; not frozen, or what is saved would be."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
 
 
+def prepared(
+    optimizer: keras.optimizers.Optimizer, *networks: keras.Model
+) -> keras.optimizers.Optimizer:
+    """An optimizer built for the weights of its networks, with loss scaling if they are float16.
+
+    Left to itself, Keras would build the first optimizer for the weights of all networks
+    and scale the loss of the first optimizer alone.
+    """
+    half = any(layer.compute_dtype == "float16" for n in networks for layer in n.layers)
+    if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build([weight for network in networks for weight in network.trainable_variables])
+    return optimizer
+
+
 def _first_batch(x: Any) -> Any:
-    """The pictures of the first batch that ``.fit`` would see; None if looking would use it up."""
+    """The first batch that ``.fit`` would see; None if looking would use it up."""
     if isinstance(x, tf.data.Dataset):
-        x = next(iter(x))
-    elif isinstance(x, keras.utils.PyDataset):
-        x = x[0]
-    elif not (hasattr(x, "shape") or isinstance(x, tuple)):
-        return None
-    return keras.utils.unpack_x_y_sample_weight(x)[0]
+        return next(iter(x))
+    if isinstance(x, keras.utils.PyDataset):
+        return x[0]
+    return x if hasattr(x, "shape") or isinstance(x, tuple) else None
