@@ -2,7 +2,29 @@
 
 The modules are flat and each says in its name what is in it; importing this package
 loads none of them, so ``import helpers`` is instant and TensorFlow starts only when a
-module that needs it is imported.
+module that needs it is imported. Those that a lesson imports, and what stands behind each:
+
+========================  ====================================================================
+runtime, runs             the machine: profile, device, seeds, strategy; a run's folder, export
+datasets, streaming       pictures with labels, in batches; the slower ways, to compare
+models                    builders of networks, each after a paper or a lesson
+gans, vaes, cyclegan      the models: what each minimises
+training                  what all models share: the gradient step, noise, schedules
+checkpoints               continue a training exactly; keep the best generator
+monitors, symptoms        watch training; name what goes wrong
+metrics                   measure what a generator makes
+plotting, widgets         figures; sliders and buttons
+========================  ====================================================================
+
+To read how a GAN is trained: ``training``, ``adversarial``, ``gans``, in this order.
+
+Behind ``datasets`` stand ``image_set`` (what it gives), ``layouts`` and ``readers`` (files as
+their authors publish them), ``decoding`` and ``prepare`` (JPEG to an array on disk),
+``downloads`` and ``sources``, and for what is not there ``standins``, which draws it with
+``portraits``, ``anime`` and ``collage``, or ``characters`` and ``allographs``. Behind
+``checkpoints`` stand ``archives`` (files), ``model_state`` (numbers) and ``mid_epoch``; behind
+``training``, ``replicas`` (several devices or machines); behind ``symptoms``, ``statistics``;
+behind ``runs``, ``export``. ``checks`` names bad input, and ``_backend`` loads Keras quietly.
 """
 
 __version__ = "0.1.0"

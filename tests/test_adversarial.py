@@ -1,4 +1,4 @@
-"""Conditional and Wasserstein GANs, schedules, noise on labels and pictures."""
+"""What adversarial models share and how they differ: conditions, Wasserstein, schedules, noise."""
 
 import numpy as np
 import pytest
@@ -408,8 +408,8 @@ def test_the_shares_judged_rightly_are_counted_at_the_losses_own_boundary(build,
     gan = build.gan(loss=loss)
     logits = np.float32([[boundary + 0.1], [boundary - 0.1], [boundary + 1], [boundary + 2]])
     gan.note_verdicts(logits, logits)
-    assert float(gan._notes["d_real"]) == pytest.approx(0.75)
-    assert float(gan._notes["d_fake"]) == pytest.approx(0.25)
+    assert float(gan.noted("d_real")) == pytest.approx(0.75)
+    assert float(gan.noted("d_fake")) == pytest.approx(0.25)
 
 
 def test_the_gradients_lengths_are_those_worked_by_hand(build, pictures, z):
@@ -421,7 +421,7 @@ def test_the_gradients_lengths_are_those_worked_by_hand(build, pictures, z):
     gradients = tape.gradient(loss, gan.discriminator.trainable_variables)
     by_hand = np.sqrt(sum(float(np.sum(np.square(g))) for g in gradients))
     gan.update_discriminator(pictures, z)
-    assert float(gan._notes["d_gradient"]) == pytest.approx(by_hand, rel=1e-4)
+    assert float(gan.noted("d_gradient")) == pytest.approx(by_hand, rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["float32", "mixed_float16"])
@@ -435,7 +435,7 @@ def test_in_float16_both_losses_are_scaled_and_the_lengths_are_not(
         assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) == scaled
     gan.update_discriminator(pictures, z)
     gan.update_generator(z)
-    lengths = [float(gan._notes[name]) for name in ("d_gradient", "g_gradient")]
+    lengths = [float(gan.noted(name)) for name in ("d_gradient", "g_gradient")]
     assert all(1e-3 < length < 10 for length in lengths), lengths
 
 

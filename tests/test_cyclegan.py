@@ -69,9 +69,9 @@ def test_the_losses_by_hand():
     cycle.begin_step()
     called_real = float(cycle.update_generators(a, b))
     assert called_real == pytest.approx(seen["a"] + seen["b"], rel=1e-5)
-    assert float(cycle._notes["cycle_loss"]) == pytest.approx(0.1 + 0.1, rel=1e-4)
+    assert float(cycle.noted("cycle_loss")) == pytest.approx(0.1 + 0.1, rel=1e-4)
     # b_to_a on A is off by 0.1, a_to_b on B by 0.2
-    assert float(cycle._notes["identity_loss"]) == pytest.approx(0.1 + 0.2, rel=1e-4)
+    assert float(cycle.noted("identity_loss")) == pytest.approx(0.1 + 0.2, rel=1e-4)
 
 
 def test_discriminators_learn_that_real_is_1_and_fake_is_0(pictures):
@@ -83,8 +83,8 @@ def test_discriminators_learn_that_real_is_1_and_fake_is_0(pictures):
     assert last < 0.6 * first
     for network in cycle._discriminators():
         assert np.mean(network(pictures)) > np.mean(network(fakes)) + 0.3
-    assert float(cycle._notes["d_real"]) > 0.6
-    assert float(cycle._notes["d_fake"]) > 0.6
+    assert float(cycle.noted("d_real")) > 0.6
+    assert float(cycle.noted("d_fake")) > 0.6
 
 
 @pytest.mark.parametrize(("weights", "expected"), [((10.0, 0.5), 10.0), ((0.0, 0.0), 0.0)])
@@ -151,6 +151,14 @@ def test_a_full_pool_swaps_every_second_fake_for_a_past_one_and_loses_none():
     assert swapped / total == pytest.approx(0.5, abs=0.05)
     ages = 400 * 4 - np.sort(cycle.a_pool.numpy()[:, 0, 0, 0])
     assert ages.max() > 8, "some stay for long"
+
+
+def test_a_step_puts_the_fakes_of_each_kind_into_its_own_pool():
+    cycle = model(shifter(0.25), shifter(-0.5), rate=1e-9, pool=8)
+    zeros = np.zeros((8, 4, 4, 1), np.float32)
+    cycle.train_step((zeros, zeros))
+    np.testing.assert_allclose(cycle.a_pool, -0.5, atol=1e-4)
+    np.testing.assert_allclose(cycle.b_pool, 0.25, atol=1e-4)
 
 
 def test_without_a_pool_the_newest_are_shown(pictures):

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -13,8 +14,12 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent / "helpers"
 MODULES = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
 
 # A module may import those to its right, and any may import a leaf: so nothing imports widgets.
-ORDER = ["widgets", "runtime", "datasets", "standins", "models", "gans", "vaes", "training"]
-ORDER += ["runs", "monitors", "metrics", "latent", "plotting"]
+ORDER = """
+    widgets runtime streaming datasets downloads sources prepare
+    standins characters allographs portraits anime collage layouts image_set decoding readers
+    models cyclegan vaes gans adversarial training checkpoints replicas mid_epoch model_state
+    archives export runs symptoms monitors statistics metrics latent plotting
+""".split()  # noqa: SIM905
 LEAVES = ["checks", "_backend"]
 
 
@@ -121,3 +126,9 @@ def test_everything_public_has_a_docstring(module):
 )
 def test_every_module_has_its_tests(module):
     assert (pathlib.Path(__file__).parent / f"test_{module}.py").exists()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_packages_own_page_says_what_each_module_is_for(module):
+    page = ast.get_docstring(ast.parse((FOLDER / "__init__.py").read_text(encoding="utf-8")))
+    assert re.search(rf"\b{module}\b", page)
