@@ -6,12 +6,14 @@
 #   GAN_PROFILE   smoke, quick or full, for `make run`; default: quick
 #   NOTEBOOKS     the lessons for `make run`; default: all of them
 #   LAB_FLAGS     further options for JupyterLab;  PYTEST_FLAGS: for pytest
+#   DISTRIBUTED_FLAGS   for `make run-distributed`: "--workers 3", or a program and its arguments
 
 VENV ?= .venv
 PYTHON ?=
 GAN_PROFILE ?= quick
 NOTEBOOKS ?=
 LAB_FLAGS ?=
+DISTRIBUTED_FLAGS ?=
 PYTEST_FLAGS ?=
 QUALITY_FLAGS ?= --seconds 60 --out build/benchmarks/mnist_quality
 SPEED_FLAGS ?=
@@ -28,11 +30,11 @@ HAVE_DEVELOPER := $(VENV)/.have-requirements-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab run test lint format bench lowest newest in-env pins clean clean-all void
+.PHONY: help env lab run run-distributed test lint format bench lowest newest in-env pins clean clean-all void
 
 help: ## List these targets
 	@echo "make lab and make run are all a learner needs:"
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 env: $(HAVE_LEARNER) ## Only make the environment (.venv), or bring it up to date
 	@echo "==> the environment is in $(VENV)"
@@ -45,6 +47,10 @@ lab: $(HAVE_LEARNER) ## Make the environment if need be, and open JupyterLab on 
 run: $(HAVE_LEARNER) ## Run the lessons without a browser; results, tables and pages in build/
 	@echo "==> running the lessons, profile $(GAN_PROFILE)"
 	$(PY) tools/run_lessons.py --profile $(GAN_PROFILE) $(NOTEBOOKS)
+
+run-distributed: $(HAVE_LEARNER) ## Try several machines on one: two processes train one model
+	@echo "==> two workers on this machine, profile smoke; results in runs/distributed"
+	GAN_PROFILE=smoke $(PY) tools/run_distributed.py $(DISTRIBUTED_FLAGS)
 
 test: lint ## Everything that has to pass: style, types, tests, and the lessons in the smoke profile
 	@echo "==> tests: pytest"
@@ -67,8 +73,8 @@ format: $(HAVE_DEVELOPER) ## Let ruff lay out the code, and mend what it can
 bench: $(HAVE_LEARNER) ## Measure quality for the time and training speed (some ten minutes)
 	@echo "==> quality for the time: benchmarks/mnist_quality.py"
 	$(PY) benchmarks/mnist_quality.py $(QUALITY_FLAGS)
-	@echo "==> training speed: benchmarks/training_speed.py"
-	$(PY) benchmarks/training_speed.py $(SPEED_FLAGS)
+	@echo "==> training speed: benchmarks/training.py"
+	$(PY) benchmarks/training.py $(SPEED_FLAGS)
 
 lowest: ## Test with the oldest versions that are promised, in a throw-away environment
 	@GAN_PYTHONS="3.10 3.11 3.12" $(MAKE) --no-print-directory in-env SET=lowest

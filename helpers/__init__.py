@@ -24,7 +24,8 @@ their authors publish them), ``decoding`` and ``prepare`` (JPEG to an array on d
 ``portraits``, ``anime`` and ``collage``, or ``characters`` and ``allographs``. Behind
 ``checkpoints`` stand ``archives`` (files), ``model_state`` (numbers) and ``mid_epoch``; behind
 ``training``, ``replicas`` (several devices or machines); behind ``symptoms``, ``statistics``;
-behind ``runs``, ``export``. ``checks`` names bad input, and ``_backend`` loads Keras quietly.
+behind ``runs``, ``export``. ``checks`` names bad input, ``waiting`` shows
+progress, and ``_backend`` loads Keras quietly.
 """
 
 __version__ = "0.1.0"

@@ -142,7 +142,7 @@ class CycleGAN(training.SteppedModel):
 
         _, norm = training.gradient_step(loss_function, self._generators(), self.optimizer)
         self.note("g_gradient", norm)
-        return self._notes["g_loss"]
+        return self.noted("g_loss")
 
     def update_discriminators(self, a: Any, b: Any, fake_a: Any, fake_b: Any) -> Any:
         """The discriminators' half: each tells its own kind's real from fake. Returns the loss."""

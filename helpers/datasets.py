@@ -1,186 +1,263 @@
-"""Find, verify and stream the pictures that the lessons train on."""
+"""Find, verify, prepare and stream the pictures that the lessons train on."""
 
-import gzip
+import difflib
 import hashlib
 import os
 import pathlib
-import struct
-import zlib
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers import checks, decoding, downloads, layouts, prepare, standins
+from helpers.checks import DataError
+from helpers.image_set import ImageSet, label_planes, to_float
+from helpers.layouts import LOADERS, TRAINING_SHARE, Found
+from helpers.readers import Pictures
+
 if TYPE_CHECKING:
-    import tensorflow as tf
+    from helpers.image_set import Images
+
+__all__ = ["DataError", "Found", "ImageSet", "find", "grid", "label_planes", "load", "ring"]
+__all__ += ["to_float"]
 
 DATA_FOLDER = pathlib.Path(__file__).resolve().parent.parent / "data"
-
-# The four files of MNIST in the order train, test; the SHA-256 is of the unpacked bytes, so
-# that the authors' own .gz files and unpacked ones are as good as those in data/mnist.
-MNIST_FILES = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
+SHIPPED = ("mnist", "fashion_mnist")
+REAL = {"fashion_mnist": "Fashion-MNIST", "emnist": "EMNIST", "celeba": "CelebA"}
+REAL |= {"anime": "real anime faces"}
+DRAWN_COUNT = 20_000
 
 
-class DataError(ValueError):
-    """A data set that is missing, damaged or not what it should be; the text says the mend."""
+def load(
+    name: str,
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    crop: int | None = None,
+    labels: str | Sequence[str] | None = None,
+    count: int | None = None,
+    download: bool = False,
+    path: str | os.PathLike[str] | None = None,
+    prepared: bool = True,
+) -> ImageSet:
+    """Find a data set by its name, verify it, prepare it, and say in one line what it is.
 
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Pictures with their labels, and batches of them for ``.fit``.
-
-    Attributes:
-        name: what the pictures are, for titles and saved metadata.
-        images: uint8, shape (n, height, width, channels), 0 to 255.
-        labels: int64, shape (n,).
-        class_names: ``class_names[label]`` is what a learner calls that class.
-        origin: where the files were found.
-        n_train: how many of the first pictures are for training; the rest are held out.
-    """
-
-    name: str
-    images: NDArray[np.uint8] = field(repr=False)
-    labels: NDArray[np.int64] = field(repr=False)
-    class_names: tuple[str, ...]
-    origin: str
-    n_train: int
-
-    @property
-    def train(self) -> "ImageSet":
-        """The training pictures alone."""
-        return self._part("training", slice(0, self.n_train))
-
-    @property
-    def test(self) -> "ImageSet":
-        """The held-out pictures alone: never trained on, used to judge."""
-        return self._part("test", slice(self.n_train, None))
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of one picture."""
-        height, width, channels = self.images.shape[1:]
-        return height, width, channels
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, i: int) -> tuple[NDArray[np.uint8], str]:
-        """Picture ``i`` and the name of its class."""
-        return self.images[i], self.class_names[self.labels[i]]
-
-    def __repr__(self) -> str:
-        height, width, channels = self.image_shape
-        colour = "grey" if channels == 1 else "colour"
-        return (
-            f"{self.name}: {len(self):,} {colour} pictures of {height}×{width}, "
-            f"{len(self.class_names)} classes ({self.class_names[0]} … {self.class_names[-1]}), "
-            f"from {self.origin}"
-        )
-
-    def sample(self, n: int, seed: int = 0) -> NDArray[np.uint8]:
-        """``n`` different pictures drawn at random, uint8, shape (n, height, width, channels)."""
-        if not 1 <= n <= len(self):
-            raise ValueError(f"cannot draw {n} pictures from {len(self):,}: ask for 1 to all.")
-        chosen = np.random.default_rng(seed).choice(len(self), size=n, replace=False)
-        return self.images[np.sort(chosen)]
-
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """How many full batches one pass over the pictures gives."""
-        self._check_batch_size(batch_size)
-        return len(self) // batch_size
-
-    def batches(self, batch_size: int, *, seed: int = 0, start_step: int = 0) -> "tf.data.Dataset":
-        """An endless stream of shuffled batches for ``.fit``.
-
-        Every epoch is a new shuffle of all pictures, and the batch at a step is a pure
-        function of (``seed``, step): a run that stopped at step 700 continues with
-        ``start_step=700`` as if it had never stopped. The few pictures that do not fill
-        a batch wait for another epoch's shuffle.
-
-        Returns:
-            A ``tf.data.Dataset`` of float32 tensors of shape
-            (``batch_size``, height, width, channels) in [-1, 1].
-
-        Raises:
-            ValueError: ``batch_size`` is not between 1 and the number of pictures.
-        """
-        steps = self.steps_per_epoch(batch_size)
-        from helpers._backend import tf
-
-        n, shape = len(self), (batch_size, *self.image_shape)
-
-        def positions(step: Any) -> Any:
-            within = tf.range(batch_size, dtype=tf.int64) + (step % steps) * batch_size
-            key = tf.stack([tf.constant(seed, tf.int64), step // steps])
-            return tf.random.experimental.index_shuffle(within, key, n - 1)
-
-        def gather(chosen: Any) -> Any:
-            batch = tf.numpy_function(self.images.__getitem__, [chosen], tf.uint8, stateful=False)
-            return tf.ensure_shape(tf.cast(batch, tf.float32) / 127.5 - 1.0, shape)
-
-        stream = tf.data.Dataset.counter(start_step).map(positions)
-        return stream.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
-
-    def _check_batch_size(self, batch_size: int) -> None:
-        if not isinstance(batch_size, (int, np.integer)) or not 1 <= batch_size <= len(self):
-            raise ValueError(
-                f"BATCH_SIZE is {batch_size!r}; it must be a whole number from 1 to "
-                f"{len(self):,}, the number of pictures ({self.name})."
-            )
-
-    def _part(self, what: str, part: slice) -> "ImageSet":
-        images, labels = self.images[part], self.labels[part]
-        name = f"{self.name} ({what})"
-        return ImageSet(name, images, labels, self.class_names, self.origin, len(images))
-
-
-def to_float(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Pictures as networks see them: uint8 [0, 255] to float32 [-1, 1]."""
-    if images.dtype != np.uint8:
-        raise TypeError(f"to_float takes uint8 pictures in [0, 255]; these are {images.dtype}.")
-    return images.astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
-def load(name: str, *, path: str | os.PathLike[str] | None = None) -> ImageSet:
-    """Find a data set by its name, verify its files, and say in one line what was found.
+    Looked for in this order: ``path``; ``$GAN_DATA/<name>``; ``data/<name>``; the internet,
+    if ``download=True``; and then what stands in for it: Fashion-MNIST's test split, which
+    ships, or pictures drawn by :mod:`helpers.standins`. Real and drawn pictures are never
+    mixed, and ``name``, ``origin`` and ``drawn`` of the result say which they are.
 
     Args:
-        name: ``"mnist"``.
-        path: a folder with the set's files; by default ``$GAN_DATA/<name>`` if it
-            exists, else the ``data/<name>`` that ships.
+        name: ``"mnist"``, ``"fashion_mnist"``, ``"emnist"``, ``"celeba"``, ``"anime"``, or
+            ``"folder"``: pictures of your own, whose subfolders, if there are any, are classes.
+        image_size: pixels of a side, or (height, width); None is the set's own size. What does
+            not fit the shape is cut off on both sides alike.
+        crop: cut out the central square of so many pixels first (of encoded pictures).
+        labels: the classes to keep, in the set's own order, or the attributes.
+        count: at most so many pictures, the first; of sets with a test split of their own the
+            first of both parts, in proportion.
+        download: fetch the real set if it is not there.
+        path: a folder with the set's files, or a zip with its pictures.
+        prepared: whether to decode pictures into an array on disk (once, in ``data/cache``) or
+            in every epoch anew, which is slow and needs no disk.
 
     Raises:
-        DataError: no such set, a file missing, damaged or with a wrong checksum.
+        DataError: no such set, label or folder; a file missing, damaged or with a wrong
+            checksum; too little disk.
     """
-    if name not in LOADERS:
-        raise DataError(f"There is no data set {name!r}. There is: {', '.join(LOADERS)}.")
-    image_set = LOADERS[name](_find_folder(name, path))
-    print(image_set)
+    size = _checked(image_size, crop)
+    found = _first(_chosen(find(name, path=path, download=download, count=count), labels), count)
+    if isinstance(found.pictures, Pictures):
+        stem = _cache_stem(name, found, labels)
+        found, images = _decoded(found, stem, size, crop, count, prepared)
+    else:
+        images = _in_memory(found.pictures, size, crop)
+    image_set = ImageSet(
+        name=found.name,
+        images=images,
+        labels=found.labels,
+        class_names=found.class_names,
+        origin=found.origin,
+        n_train=found.n_train or int(TRAINING_SHARE * len(images)),
+        attributes=found.attributes,
+        drawn=found.drawn,
+    )
+    print(*[image_set, *found.notes], sep=". ")
     return image_set
 
 
-def load_mnist(folder: pathlib.Path) -> ImageSet:
-    """MNIST: 60,000 training and 10,000 test digits, 28×28×1 (LeCun, Cortes, Burges, 1998)."""
-    train_x, train_y, test_x, test_y = (
-        _verified_idx(folder, name, sha256) for name, sha256 in MNIST_FILES.items()
-    )
-    return ImageSet(
-        name="MNIST",
-        images=np.concatenate([train_x, test_x])[..., np.newaxis],
-        labels=np.concatenate([train_y, test_y]).astype(np.int64),
-        class_names=tuple("0123456789"),
-        origin=f"{folder.parent.name}/{folder.name}",
-        n_train=len(train_x),
+def find(
+    name: str,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    download: bool = False,
+    count: int | None = None,
+) -> Found:
+    """Find a data set, and decode none of its pictures; see :func:`load` for the arguments."""
+    if name not in LOADERS:
+        raise DataError(_unknown("There is no data set", [name], LOADERS))
+    if count is not None:
+        checks.whole("count", count)
+    place = _place(name, path, download)
+    if place is None:
+        place = DATA_FOLDER / "drawn" / name
+        standins.draw(name, place, count or DRAWN_COUNT)
+    try:
+        found = LOADERS[name](place)
+    except DataError as error:
+        if place != DATA_FOLDER / name or name not in SHIPPED:
+            raise
+        mend = f"Or run `git checkout -- data/{name}` in the repository's folder."
+        raise DataError(f"{error} {mend}") from error
+    if found.drawn or (name == "fashion_mnist" and not layouts.is_whole(name, place)):
+        found = replace(found, notes=(*found.notes, _how_to_get(name)))
+    return found
+
+
+def _place(name: str, path: str | os.PathLike[str] | None, download: bool) -> pathlib.Path | None:
+    """The folder or zip of a data set; None if it has to be drawn."""
+    if path is not None:
+        place = pathlib.Path(path).expanduser()
+        if not place.is_dir() and not (place.is_file() and name in ("celeba", "anime", "folder")):
+            what = "a folder" if name in ("mnist", "fashion_mnist", "emnist") else "a folder or zip"
+            raise DataError(f"{place} is not {what}. Give path= {what} with {name}'s files.")
+        return place
+    if name == "folder":
+        raise DataError("Say where your pictures are: load('folder', path='…', image_size=64).")
+    own = pathlib.Path(os.environ.get("GAN_DATA", "")).expanduser() / name
+    if os.environ.get("GAN_DATA") and own.is_dir():
+        return own
+    place = DATA_FOLDER / name
+    if download and not layouts.is_whole(name, place):
+        downloads.download(name, place)
+    return place if name in SHIPPED or layouts.is_whole(name, place) else None
+
+
+def _how_to_get(name: str) -> str:
+    what = "They stand in for" if name in standins.DRAWN else "This is only a part of"
+    return (
+        f"{what} {REAL[name]}; to have that, load({name!r}, download=True), or put its files "
+        f"into data/{name} (see data/README.md)"
     )
 
 
-LOADERS = {"mnist": load_mnist}
+def _chosen(found: Found, wanted: str | Sequence[str] | None) -> Found:
+    """Only the pictures of the classes wanted, or only the attributes wanted."""
+    if wanted is None:
+        return found
+    names = [str(w) for w in ([wanted] if isinstance(wanted, (str, int)) else wanted)]
+    there = found.class_names if found.attributes is None else list(found.attributes.columns)
+    unknown = [name for name in names if name not in there]
+    if unknown or not names or not len(there):
+        raise DataError(_unknown(f"{found.name} has no class or attribute", unknown, there))
+    if found.attributes is not None:
+        return replace(found, attributes=found.attributes[names])
+    assert found.labels is not None
+    classes = [i for i, name in enumerate(found.class_names) if name in names]
+    kept = np.flatnonzero(np.isin(found.labels, classes))
+    return replace(
+        _at(found, kept),
+        labels=np.searchsorted(classes, found.labels[kept]),
+        class_names=tuple(found.class_names[i] for i in classes),
+    )
+
+
+def _first(found: Found, count: int | None) -> Found:
+    """At most ``count`` pictures; those of the training and of the test part in proportion."""
+    total = len(found.pictures)
+    if count is None or count >= total or found.n_train is None:
+        return found
+    n_train = max(1, round(count * found.n_train / total))
+    kept = np.r_[:n_train, found.n_train : found.n_train + count - n_train]
+    return _at(found, kept)
+
+
+def _at(found: Found, kept: NDArray[np.int64]) -> Found:
+    """The pictures at these positions, with what belongs to them."""
+    pictures = found.pictures
+    return replace(
+        found,
+        pictures=pictures.choose(kept) if isinstance(pictures, Pictures) else pictures[kept],
+        labels=None if found.labels is None else found.labels[kept],
+        attributes=None if found.attributes is None else found.attributes.iloc[kept],
+        n_train=None if found.n_train is None else int((kept < found.n_train).sum()),
+    )
+
+
+def _in_memory(
+    images: NDArray[np.uint8], size: decoding.Size | None, crop: int | None
+) -> NDArray[np.uint8]:
+    size = size or ((crop, crop) if crop else images.shape[1:3])
+    return images if size == images.shape[1:3] else decoding.resized(images, size, crop)
+
+
+def _decoded(
+    found: Found,
+    stem: str,
+    size: decoding.Size | None,
+    crop: int | None,
+    count: int | None,
+    prepared: bool,
+) -> tuple[Found, "Images"]:
+    """The pictures at the size wanted, and what is known of those that could be read."""
+    pictures = found.pictures
+    assert isinstance(pictures, Pictures)
+    if crop:
+        decoding.check_crop(pictures, crop)
+    height, width = size = size or ((crop, crop) if crop else decoding.own_size(pictures))
+    if not prepared:
+        kept = np.arange(min(count or len(pictures), len(pictures)))
+        found = _at(found, kept)
+        return found, decoding.DecodedOnDemand(pictures.choose(kept), size, crop)
+    file = DATA_FOLDER / "cache" / f"{stem}-{height}x{width}{f'-crop{crop}' if crop else ''}.npy"
+    images, kept, skipped = prepare.prepared(pictures, file, size, crop=crop, count=count)
+    found = _at(found, kept)
+    if found.attributes is not None:
+        prepare.keep_labels(file, found.attributes.to_numpy(), list(found.attributes.columns))
+    elif found.labels is not None:
+        prepare.keep_labels(file, found.labels, found.class_names)
+    if skipped:
+        note = f"{len(skipped):,} files could not be read and were skipped: "
+        note += f"{decoding.listed(skipped)} (all are in {file.with_suffix('.json').name})"
+        found = replace(found, notes=(*found.notes, note))
+    return found, images
+
+
+def _cache_stem(name: str, found: Found, wanted: str | Sequence[str] | None) -> str:
+    """A name for the prepared array that no other pictures share."""
+    parts = [name, "drawn"] if found.drawn else [name]
+    key = ""
+    if name == "folder":
+        assert isinstance(found.pictures, Pictures)
+        parts.append(re.sub(r"[^\w-]+", "_", found.name))
+        key = str(found.pictures.place.resolve())
+    if wanted is not None and found.attributes is None:
+        key += "|".join(found.class_names)
+    return "-".join([*parts, hashlib.sha256(key.encode()).hexdigest()[:8]] if key else parts)
+
+
+def _checked(image_size: int | tuple[int, int] | None, crop: int | None) -> decoding.Size | None:
+    """(height, width), after a look at what was asked for."""
+    if crop is not None:
+        checks.whole("crop", crop)
+    if image_size is None:
+        return None
+    sides = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    for side in sides:
+        checks.whole("image_size", side)
+    if len(sides) != 2:
+        raise ValueError(f"image_size is {image_size!r}; give one number, or (height, width).")
+    return int(sides[0]), int(sides[1])
+
+
+def _unknown(what: str, names: Sequence[str], there: Iterable[str]) -> str:
+    """What there is, with what is spelled most like the name first."""
+    there = list(there)
+    near = [n for name in names for n in difflib.get_close_matches(name, there, 3, 0.5)]
+    ordered = list(dict.fromkeys([*near, *there]))
+    return f"{what} {', '.join(map(repr, names))}. There is: {', '.join(ordered) or 'none'}."
 
 
 def ring(n: int, *, modes: int = 8, radius: float = 2.0, spread: float = 0.1, seed: int = 0) -> Any:
@@ -205,41 +282,3 @@ def _gaussians_at(centres: NDArray[Any], n: int, spread: float, seed: int) -> An
     random = np.random.default_rng(seed)
     points = centres[random.integers(len(centres), size=n)] + spread * random.normal(size=(n, 2))
     return points.astype(np.float32), centres.astype(np.float32)
-
-
-def _find_folder(name: str, path: str | os.PathLike[str] | None) -> pathlib.Path:
-    if path is not None:
-        folder = pathlib.Path(path).expanduser()
-        if not folder.is_dir():
-            raise DataError(f"{folder} is not a folder. Give path= the folder with {name}'s files.")
-        return folder
-    own = pathlib.Path(os.environ.get("GAN_DATA", "")).expanduser() / name
-    return own if os.environ.get("GAN_DATA") and own.is_dir() else DATA_FOLDER / name
-
-
-def _verified_idx(folder: pathlib.Path, name: str, sha256: str) -> NDArray[np.uint8]:
-    """An IDX file, gzipped or not, whose unpacked bytes have the right checksum."""
-    mend = f"Put the authors' own {name}.gz there"
-    if folder.parent == DATA_FOLDER:
-        mend += f", or run `git checkout -- data/{folder.name}` in the repository's folder"
-    file = next((f for f in (folder / f"{name}.gz", folder / name) if f.is_file()), None)
-    if file is None:
-        raise DataError(f"{folder / name}.gz is missing. {mend}.")
-    try:
-        content = gzip.decompress(file.read_bytes()) if file.suffix else file.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{file} is damaged: {error}. {mend}.") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(
-            f"{file} has a wrong checksum: SHA-256 {found[:12]}…, expected {sha256[:12]}… "
-            f"(of {len(content):,} bytes unpacked). {mend}."
-        )
-    return _decode_idx(content)
-
-
-def _decode_idx(content: bytes) -> NDArray[np.uint8]:
-    """The IDX format: two zero bytes, the type (8: uint8), the rank, the sizes, the values."""
-    rank = content[3]
-    sizes = struct.unpack_from(f">{rank}I", content, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(sizes)

@@ -1,8 +1,9 @@
-"""Callbacks that let one see a GAN train: live losses over a sheet of the same z."""
+"""The live figure: losses over samples of the same z, redrawn while training goes on."""
 
+import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,28 @@ from numpy.typing import NDArray
 
 from helpers import plotting
 from helpers._backend import keras
+from helpers.statistics import Allowance, Statistics, append, fixed, number
+
+__all__ = ["LiveFigure", "Statistics"]
+
+Array = NDArray[Any]
+
+DRAWING_SHARE = 0.05
 
 
 class LiveFigure(keras.callbacks.Callback):
     """Losses above, samples of the same z below, redrawn in place while training goes on.
 
-    In a notebook the figure is redrawn in its cell; elsewhere each redrawing goes to
-    ``folder/progress.png``. At every snapshot the sampler draws from the very same z,
-    so that frames can be compared. Memory and drawing time stay bounded: when the list
-    of snapshots is full every second one is dropped and the interval doubles.
+    In a notebook (JupyterLab, Colab, VS Code) the figure is redrawn in its cell; elsewhere
+    each redrawing goes to ``folder/progress.png``. At every snapshot the sampler draws
+    from the very same z, so that frames can be compared. Memory and drawing time stay
+    bounded: when the list of snapshots is full every second one is dropped and the interval
+    doubles, and what would make drawing more than a twentieth of the time is left out, the
+    first figure and the last excepted. The time that ``score`` takes is not counted.
 
     Args:
-        z: fixed latent vectors (n, latent_dim).
+        z: what the sampler is given, always the same: latent vectors (n, latent_dim);
+            a list [z, condition] for a conditional generator; pictures for a CycleGAN.
         seconds: time between snapshots, at first. The first comes before training, the
             last after it, always.
         minutes: the time budget, if there is one, to show the time left.
@@ -34,10 +45,15 @@ class LiveFigure(keras.callbacks.Callback):
         keep: the most snapshots kept.
 
     Attributes:
-        history: ``step``, ``seconds``, ``d_loss``, ``g_loss``, one value a step.
-        snapshots: list of (step, seconds, uint8 pictures).
+        history: ``step``, ``seconds`` and every loss in the logs (names that end in ``_loss``,
+            else ``loss``), one value a step; NaN where a step did not log it.
+        snapshots: list of (step, seconds, uint8 pictures), or float points (n, 2).
         scores: list of (step, seconds, score).
     """
+
+    history: dict[str, list[float]]
+    snapshots: list[tuple[int, float, Array]]
+    scores: list[tuple[int, float, float]]
 
     def __init__(
         self,
@@ -53,7 +69,7 @@ class LiveFigure(keras.callbacks.Callback):
         keep: int = 64,
     ) -> None:
         super().__init__()
-        self.z = np.asarray(z)
+        self.z = fixed(z)
         self.seconds = seconds
         self.minutes = minutes
         self.title = title
@@ -62,51 +78,92 @@ class LiveFigure(keras.callbacks.Callback):
         self.score_name = score_name
         self.columns = columns
         self.keep = keep
-        self.history: dict[str, list[float]] = {}
-        self.snapshots: list[tuple[int, float, NDArray[np.uint8]]] = []
-        self.scores: list[tuple[int, float, float]] = []
+        self._continued = False
+        self._forget()
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Start the clock and take the snapshot of the untrained generator."""
-        self.history = {"step": [], "seconds": [], "d_loss": [], "g_loss": []}
-        self.snapshots, self.scores = [], []
-        self.began, self.steps, self._interval = time.monotonic(), 0, self.seconds
+        """Start the clock and take the snapshot of the untrained generator.
+
+        After :meth:`load_state` the record goes on instead.
+        """
+        if not self._continued:
+            self._forget()
+        self.began = time.monotonic() - self._seconds_before
+        self._drawing = Allowance(DRAWING_SHARE)
         self._display: Any = None
-        self._snapshot()
+        if self.snapshots:
+            self._show()
+        else:
+            self._snapshot(show=True)
+        self._drawing = Allowance(DRAWING_SHARE)  # the first one loaded fonts: no measure
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Note the losses; every so many seconds take a snapshot and redraw."""
         self.steps += 1
-        self.history["step"].append(self.steps)
-        self.history["seconds"].append(self.elapsed)
-        for name in ("d_loss", "g_loss"):
-            self.history[name].append(float((logs or {})[name]))
+        losses = {name: number(value) for name, value in plotting.losses_in(logs or {}).items()}
+        append(self.history, {"step": self.steps, "seconds": self.elapsed, **losses})
         if self.elapsed - self.snapshots[-1][1] >= self._interval:
-            self._snapshot()
+            trained = self.elapsed - self._seconds_before
+            self._snapshot(show=self._drawing.permits(trained))
 
     def on_train_end(self, logs: Any = None) -> None:
-        """The last snapshot, whenever training ended."""
+        """The last snapshot and figure, whenever training ended."""
+        self._continued = False
         if self.snapshots[-1][0] != self.steps:
-            self._snapshot()
+            self._snapshot(show=True)
+        elif self._shown_at != self.steps:
+            self._show()
 
     @property
     def elapsed(self) -> float:
-        """Seconds since training began."""
+        """Seconds since training began; of a continued run, its earlier part included."""
         return time.monotonic() - self.began
+
+    def state(self) -> dict[str, Any]:
+        """All that is recorded, as arrays and JSON values, for a checkpoint."""
+        steps, seconds, images = zip(*self.snapshots, strict=True) if self.snapshots else ([],) * 3
+        return {
+            "steps": self.steps,
+            "seconds": self.elapsed,
+            "interval": self._interval,
+            "history": {name: np.asarray(values) for name, values in self.history.items()},
+            "snapshot_steps": list(steps),
+            "snapshot_seconds": list(seconds),
+            "snapshots": np.asarray(images),
+            "scores": [list(score) for score in self.scores],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what :meth:`state` gave, before or at the beginning of ``.fit``."""
+        self.history = {name: np.asarray(v).tolist() for name, v in state["history"].items()}
+        at = zip(state["snapshot_steps"], state["snapshot_seconds"], strict=True)
+        images = np.asarray(state["snapshots"])
+        self.snapshots = [(*when, image) for when, image in zip(at, images, strict=True)]
+        self.scores = [(step, seconds, score) for step, seconds, score in state["scores"]]
+        self.steps, self._interval = int(state["steps"]), float(state["interval"])
+        self._seconds_before = float(state["seconds"])
+        self.began = time.monotonic() - self._seconds_before
+        self._continued = True
 
     def figure(self) -> Figure:
         """The figure as it stands."""
-        rows = -(-len(self.z) // self.columns)
+        _, _, images = self.snapshots[-1]
+        rows = -(-len(images) // self.columns) if images.ndim == 4 else 5
         height = 2.4 + 0.62 * rows
         figure, (top, bottom) = plotting.new_figure(
             max(7.0, 0.7 * self.columns), height, 2, 1, height_ratios=[2.2, height - 2.2]
         )
-        plotting.draw_losses(top, self.history)
+        plotting.draw_losses(top, self.history, coin_toss=_is_cross_entropy(self.model))
         if len(self.scores) > 1:
             self._draw_scores(top.twinx())
         top.set_title(f"{self.title}\n{self.status()}".strip(), fontsize=9, loc="left")
-        _, _, images = self.snapshots[-1]
-        plotting.show_sheet(bottom, images, self.columns, "the same z at every snapshot")
+        caption = "the same z at every snapshot"
+        if images.ndim == 4:
+            plotting.show_sheet(bottom, images, self.columns, caption)
+        else:
+            bottom.scatter(*images.T, s=4, color=plotting.FAKE_COLOUR)
+            bottom.set_aspect("equal")
+            bottom.set_title(caption, fontsize=10, loc="left")
         return figure
 
     def status(self) -> str:
@@ -123,16 +180,26 @@ class LiveFigure(keras.callbacks.Callback):
             parts.append(f"{self.score_name} {self.scores[-1][2]:.1f}")
         return " · ".join(parts)
 
-    def _snapshot(self) -> None:
+    def _forget(self) -> None:
+        self.history = {"step": [], "seconds": []}
+        self.snapshots, self.scores = [], []
+        self.steps, self._interval, self._shown_at = 0, self.seconds, -1
+        self._seconds_before, self.began = 0.0, time.monotonic()
+
+    def _snapshot(self, *, show: bool) -> None:
         sampler = self.model.sampler
-        images = plotting.as_uint8(sampler(self.z, training=False))
+        with self._drawing:
+            samples = np.asarray(sampler(self.z, training=False))
+            images = plotting.as_uint8(samples) if samples.ndim == 4 else samples
         self.snapshots.append((self.steps, self.elapsed, images))
         if self.score is not None:
             self.scores.append((self.steps, self.elapsed, float(self.score(sampler))))
         if len(self.snapshots) > self.keep:
             self.snapshots = [*self.snapshots[:-1:2], self.snapshots[-1]]
             self._interval *= 2
-        self._show()
+        if show:
+            with self._drawing:
+                self._show()
 
     def _draw_scores(self, axes: Any) -> None:
         steps, _, values = zip(*self.scores, strict=True)
@@ -141,12 +208,15 @@ class LiveFigure(keras.callbacks.Callback):
         axes.set_yscale("log")
 
     def _show(self) -> None:
+        self._shown_at = self.steps
         in_notebook = _in_notebook()
-        if self.folder is None and not in_notebook:
+        folder = self.folder if _may_write(self.model) else None
+        if folder is None and not in_notebook:
             return
         figure = self.figure()
-        if self.folder is not None:
-            figure.savefig(self.folder / "progress.png", dpi=100)
+        if folder is not None:  # whole or not at all: somebody may be looking at the file
+            figure.savefig(folder / "new.progress.png", dpi=100)
+            os.replace(folder / "new.progress.png", folder / "progress.png")
         if not in_notebook:
             return
         from IPython.display import display
@@ -155,6 +225,16 @@ class LiveFigure(keras.callbacks.Callback):
             self._display = display(figure, display_id=True)
         else:
             self._display.update(figure)
+
+
+def _is_cross_entropy(model: Any) -> bool:
+    return getattr(model, "loss_name", None) in ("non_saturating", "saturating")
+
+
+def _may_write(model: Any) -> bool:
+    """Whether this process is the one that writes: of several workers the chief alone."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy is None or bool(strategy.extended.should_save_summary)
 
 
 def _in_notebook() -> bool:

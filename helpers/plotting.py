@@ -18,6 +18,9 @@ from PIL import Image
 
 Array = NDArray[Any]
 
+MOST_POINTS = 2000
+"""Values of one curve that are drawn; more would cost time that no eye sees."""
+
 REAL_COLOUR, FAKE_COLOUR, D_COLOUR, G_COLOUR = "#1f77b4", "#d62728", "#4c4c4c", "#e08214"
 
 LABELS = {
@@ -120,29 +123,49 @@ def smooth(values: Any, window: int) -> Array:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-def draw_losses(axes: Axes, history: Mapping[str, Sequence[float]], x: str = "step") -> None:
-    """Both losses over the steps, each step faint and its running mean strong, into axes."""
-    for name in ("d_loss", "g_loss"):
-        values, at = history.get(name, []), history.get(x, [])
-        if len(values) == 0:
-            continue
-        axes.plot(at, values, color=COLOURS[name], alpha=0.2, linewidth=0.7)
-        axes.plot(
-            at, smooth(values, max(1, len(values) // 40)), color=COLOURS[name], label=LABELS[name]
-        )
-    axes.axhline(np.log(2), color="black", linewidth=0.6, linestyle=":", label="coin toss (ln 2)")
-    axes.set_xlabel("training step" if x == "step" else x)
+def losses_in(logs: Mapping[str, Any]) -> dict[str, Any]:
+    """What is called a loss: every name that ends in ``_loss``; without any, ``loss``."""
+    losses = {name: value for name, value in logs.items() if name.endswith("_loss")}
+    return losses or {name: value for name, value in logs.items() if name == "loss"}
+
+
+def draw_losses(
+    axes: Axes, history: Mapping[str, Sequence[float]], *, coin_toss: bool = False
+) -> None:
+    """All losses over the steps, each step faint and its running mean strong, into axes.
+
+    Args:
+        axes: where to draw.
+        history: ``step`` and the losses, one value a step; NaN is passed over.
+        coin_toss: draw a line at ln 2, the cross-entropy of a discriminator that guesses.
+    """
+    shown: list[Array] = []
+    for name, values in losses_in(history).items():
+        known = np.isfinite(values)
+        at, losses = np.asarray(history["step"])[known], np.asarray(values)[known]
+        strong = smooth(losses, max(1, len(losses) // 40))
+        some = slice(None, None, max(1, len(losses) // MOST_POINTS))
+        colour = COLOURS.get(name)
+        (line,) = axes.plot(at[some], losses[some], color=colour, alpha=0.2, linewidth=0.7)
+        label = LABELS.get(name, name.removesuffix("_loss"))
+        axes.plot(at[some], strong[some], color=line.get_color(), label=label)
+        shown.append(losses)
+    if coin_toss:
+        axes.axhline(np.log(2), color="black", linewidth=0.6, linestyle=":", label="coin toss (ln 2)")
+    axes.set_xlabel("training step")
     axes.set_ylabel("loss")
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.2 * (high - low))  # room for the legend
-    axes.legend(loc="upper right", fontsize=8, ncols=3)
+    if any(len(losses) for losses in shown):
+        low, high = np.percentile(np.concatenate(shown), (0.5, 99.5))
+        room = 0.05 * (high - low) + 1e-6
+        axes.set_ylim(low - room, high + 5 * room)  # above for the legend; no single peak counts
+        axes.legend(loc="upper right", fontsize=8, ncols=3)
 
 
 def losses(histories: Mapping[str, Mapping[str, Sequence[float]]], *, width: float = 9) -> Figure:
     """Loss curves of one or several runs side by side; each is a monitor's ``history``."""
     figure, axes = new_figure(width, 3.0, 1, len(histories), squeeze=False)
     for ax, (title, history) in zip(axes[0], histories.items(), strict=True):
-        draw_losses(ax, history)
+        draw_losses(ax, history, coin_toss=True)
         ax.set_title(title, fontsize=10, loc="left")
     return figure
 

@@ -1,8 +1,10 @@
 """What a lesson leaves behind in ``runs/<lesson>/``, for later lessons and for the reader."""
 
+import contextlib
 import json
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from helpers._backend import keras
@@ -55,13 +57,27 @@ def save_run(
 
 def save_network(file: pathlib.Path, network: keras.Model) -> None:
     """Write a ``.keras`` file whole or not at all."""
-    new = file.with_name(f"new.{file.name}")
-    network.save(new)
-    os.replace(new, file)
+    with whole(file) as new:
+        network.save(new)
 
 
 def write_json(file: pathlib.Path, content: Any) -> None:
     """Write JSON whole or not at all."""
+    with whole(file) as new:
+        new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole(file: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A name beside ``file`` to write to; what is written there becomes ``file`` at the end.
+
+    If writing fails, the earlier ``file`` stays as it was and nothing half-written stays.
+    """
     new = file.with_name(f"new.{file.name}")
-    new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(new, file)
+    try:
+        yield new
+        with new.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(new, file)
+    finally:
+        new.unlink(missing_ok=True)

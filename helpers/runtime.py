@@ -1,20 +1,27 @@
-"""Where a lesson runs: profile, device, seeds, precision.
+"""Where a lesson runs: profile, device, seeds, precision, on one machine or several.
 
 A lesson begins with :func:`by_profile` in its parameters cell and :func:`start` in its
-set-up cell; everything else here serves those two.
+set-up cell, where :func:`strategy` stands too if the lesson can train on several GPUs or
+machines; everything else here serves those three.
 """
 
+import contextlib
+import json
 import os
 import pathlib
 import platform
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
 import psutil
 
+from helpers import checks
+
 PROFILES = ("smoke", "quick", "full")
 
-Precision = Literal["auto", "float32", "mixed_bfloat16"]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 Device = Literal["auto", "cpu", "gpu"]
+Strategy = Literal["auto", "none", "mirrored", "workers"]
 
 
 def gpus() -> list[str]:
@@ -65,7 +72,7 @@ def processor_gains_from_bfloat16() -> bool:
 
     True on GPUs of compute capability 8.0 and above, and on processors that multiply
     bfloat16 matrices in hardware (AMX). Elsewhere the conversions eat most of the gain: with
-    AVX512-BF16 alone, lesson 1 trained about a tenth faster (``benchmarks/training_speed.py``
+    AVX512-BF16 alone, lesson 1 trained about a tenth faster (``benchmarks/training.py``
     measures it), too little to give up precision for.
     """
     from helpers._backend import tf
@@ -80,9 +87,10 @@ def set_precision(precision: Precision = "auto") -> str:
     """Choose the arithmetic of the layers built from now on, and return its Keras name.
 
     Args:
-        precision: ``"float32"``, ``"mixed_bfloat16"`` (weights float32, arithmetic
-            bfloat16), or ``"auto"``: bfloat16 only where
-            :func:`processor_gains_from_bfloat16`.
+        precision: ``"float32"``; ``"mixed_bfloat16"`` (weights float32, arithmetic
+            bfloat16); ``"mixed_float16"``, for GPUs older than 2020, which have no bfloat16
+            (our models scale their losses, since small numbers become 0 in float16); or
+            ``"auto"``: bfloat16 only where :func:`processor_gains_from_bfloat16`.
 
     Raises:
         ValueError: another name.
@@ -91,10 +99,7 @@ def set_precision(precision: Precision = "auto") -> str:
 
     if precision == "auto":
         precision = "mixed_bfloat16" if processor_gains_from_bfloat16() else "float32"
-    if precision not in ("float32", "mixed_bfloat16"):
-        raise ValueError(
-            f"PRECISION is {precision!r}; it must be 'auto', 'float32' or 'mixed_bfloat16'."
-        )
+    checks.choice("PRECISION", precision, get_args(Precision))
     keras.config.set_dtype_policy(precision)
     return precision
 
@@ -122,8 +127,7 @@ def choose_device(device: Device = "auto") -> None:
     """See :func:`start`; call it before the first network is built."""
     from helpers._backend import tf
 
-    if device not in ("auto", "cpu", "gpu"):
-        raise ValueError(f"DEVICE is {device!r}; it must be 'auto', 'cpu' or 'gpu'.")
+    checks.choice("DEVICE", device, get_args(Device))
     if device == "gpu" and not gpus():
         raise RuntimeError(
             "DEVICE is 'gpu', but TensorFlow finds no GPU. In Colab: Runtime > Change runtime "
@@ -132,6 +136,140 @@ def choose_device(device: Device = "auto") -> None:
         )
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
+
+
+def strategy(kind: Strategy = "auto", *, logical_cpus: int | None = None) -> Any:
+    """How training is spread: over nothing, the GPUs of this machine, or several machines.
+
+    Networks are built and compiled ``with strategy.scope():``; all else in a lesson stays as
+    it is. The batch size is that of all replicas together: each gets its part of every
+    batch, and its own noise. To be called before TensorFlow has computed anything, best
+    right after :func:`start`.
+
+    For several machines run the same program on each, with the environment variable
+    ``TF_CONFIG`` saying who takes part and which one this is (task index 0 is the chief,
+    which alone writes; see :func:`is_chief`)::
+
+        TF_CONFIG='{"cluster": {"worker": ["10.0.0.4:2222", "10.0.0.5:2222"]},
+                    "task": {"type": "worker", "index": 0}}'
+
+    Args:
+        kind: ``"none"``; ``"mirrored"``: the GPUs of this machine; ``"workers"``: the machines
+            in ``TF_CONFIG``, with all their GPUs; ``"auto"``: workers if ``TF_CONFIG`` is
+            set, else mirrored if there are several GPUs or ``logical_cpus``, else none.
+        logical_cpus: act as if this machine had so many processors, and spread over them: to
+            try a strategy without GPUs. Nothing becomes faster.
+
+    Returns:
+        A ``tf.distribute.Strategy``.
+
+    Raises:
+        ValueError: an unknown kind; nothing to spread over; a ``TF_CONFIG`` with a mistake.
+        RuntimeError: TensorFlow has computed something already.
+    """
+    from helpers._backend import tf
+
+    checks.choice("STRATEGY", kind, get_args(Strategy))
+    visible = tf.config.get_visible_devices("GPU")
+    if kind == "auto":
+        several = len(visible) > 1 or logical_cpus is not None
+        kind = "workers" if _tf_config() else "mirrored" if several else "none"
+    if kind == "none":
+        return tf.distribute.get_strategy()
+    if kind == "workers":
+        return _workers()
+    if logical_cpus is None and not visible:
+        raise ValueError(
+            "STRATEGY is 'mirrored', but TensorFlow finds no GPU to spread over. Set it to "
+            "'none', or try it out on this processor with logical_cpus=2."
+        )
+    return _mirrored(logical_cpus)
+
+
+def is_chief() -> bool:
+    """Whether this process writes files: of several workers the chief alone does."""
+    config = _tf_config()
+    if not config:
+        return True
+    kind, index = _task(config)
+    return kind == "chief" or (index == 0 and "chief" not in config["cluster"])
+
+
+def _mirrored(logical_cpus: int | None) -> Any:
+    from helpers._backend import tf
+
+    devices = None
+    if logical_cpus is not None:
+        checks.whole("logical_cpus", logical_cpus)
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        made = tf.config.get_logical_device_configuration(cpu)
+        if made is None or len(made) != logical_cpus:
+            one = tf.config.LogicalDeviceConfiguration()
+            with _as_the_first():
+                tf.config.set_logical_device_configuration(cpu, [one] * logical_cpus)
+        devices = [f"CPU:{i}" for i in range(logical_cpus)]
+    made = tf.distribute.MirroredStrategy(devices)
+    print(f"strategy   mirrored: each batch is split among {made.num_replicas_in_sync} replicas")
+    return made
+
+
+def _workers() -> Any:
+    from helpers._backend import tf
+
+    config = _tf_config()
+    if not config:
+        raise ValueError(
+            "STRATEGY is 'workers', but the environment variable TF_CONFIG is not set, which "
+            "says who takes part. Set it on every machine, or try `make run-distributed`."
+        )
+    (kind, index), cluster = _task(config), config["cluster"]
+    machines = [machine for tasks in cluster.values() for machine in tasks]
+    print(
+        f"strategy   {kind} {index} of {len(machines)} workers; waiting until all are there: "
+        + ", ".join(machines),
+        flush=True,
+    )
+    with _as_the_first():
+        made = tf.distribute.MultiWorkerMirroredStrategy()
+    writes = "writes" if is_chief() else "leaves writing to the chief"
+    print(f"strategy   {made.num_replicas_in_sync} replicas in all; this worker {writes}")
+    return made
+
+
+def _tf_config() -> Any:
+    """What ``TF_CONFIG`` says, checked; None if it is not set."""
+    text = os.environ.get("TF_CONFIG", "").strip()
+    if not text:
+        return None
+    try:
+        config = json.loads(text)
+        kind, index = _task(config)
+        if kind not in ("chief", "worker") or not config["cluster"][kind][index]:
+            raise ValueError(f"there is no {kind} {index}")
+        return config
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise ValueError(
+            f"the environment variable TF_CONFIG is {text!r}, in which "
+            f"{type(error).__name__} ({error}) was found. It must look like "
+            '{"cluster": {"worker": ["machine-0:2222", "machine-1:2222"]}, '
+            '"task": {"type": "worker", "index": 0}}.'
+        ) from error
+
+
+def _task(config: Any) -> tuple[str, int]:
+    return config["task"]["type"], int(config["task"]["index"])
+
+
+@contextlib.contextmanager
+def _as_the_first() -> Iterator[None]:
+    """For what TensorFlow allows only before it has computed anything."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(
+            "runtime.strategy comes too late: TensorFlow has computed something already. "
+            f"Restart the kernel (or the program) and call it first. ({error})"
+        ) from error
 
 
 def report(policy: str | None = None) -> str:

@@ -5,11 +5,12 @@ TensorFlow; losses and layers are Keras.
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from helpers import checks
+from helpers import checkpoints, checks, replicas
 from helpers._backend import keras, tf
 
 NoiseKind = Literal["normal", "uniform"]
@@ -83,8 +84,8 @@ def gradient_step(
         loss = loss_function()
         share = optimizer.scale_loss(loss / replicas)
     gradients = tape.gradient(share, weights)
+    scale = optimizer.scale_loss(tf.ones(())) / replicas  # before apply, which may change it
     optimizer.apply(gradients, weights)
-    scale = optimizer.scale_loss(tf.ones(())) / replicas
     return loss, tf.linalg.global_norm(gradients) / scale
 
 
@@ -149,9 +150,9 @@ class SteppedModel(keras.Model):
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
         self.built = True
+        self.last_losses: dict[str, Any] = {"d_loss": math.nan, "g_loss": math.nan}
         self._turns = (1, 1)
-        self._notes: dict[str, Any] = {}
-        self._draws = 0
+        self._in_replica = _InReplica()
         self.train_function: Any
 
     def optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
@@ -182,7 +183,13 @@ class SteppedModel(keras.Model):
         self.check_batch(_first_batch(x if y is None else (x, y)))
         if not hasattr(x, "shape"):
             kwargs.setdefault("shuffle", False)  # streams shuffle themselves; Keras would warn
-        return super().fit(x, y, *args, epochs=epochs, **kwargs)
+        for callback in tf.nest.flatten(kwargs.get("callbacks") or []):
+            x = callback.watch(x) if hasattr(callback, "watch") else x  # is the input too slow?
+        with (
+            replicas.together(self, kwargs) as agreed,
+            checkpoints.guarding(self, x, epochs, agreed) as settled,
+        ):
+            return super().fit(x, y, *args, epochs=epochs, **settled)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Refused: a trained generator is saved alone, a training under way as a checkpoint."""
@@ -205,15 +212,14 @@ class SteppedModel(keras.Model):
         if schedule is None or (self.train_function is not None and not force):
             return super().make_train_function(force)
         compiled: dict[tuple[int, int], Any] = {}
-        known = {"d_loss": math.nan, "g_loss": math.nan}
 
         def scheduled(iterator: Any) -> dict[str, Any]:
             self._turns = schedule(self.steps_done())
             if self._turns not in compiled:
                 compiled[self._turns] = self._compiled_step()
                 self.train_function = scheduled
-            known.update(compiled[self._turns](iterator))  # a network at rest keeps its last loss
-            return dict(known)
+            self.last_losses.update(compiled[self._turns](iterator))  # kept by a network at rest
+            return dict(self.last_losses)
 
         self.train_function = scheduled
         return scheduled
@@ -224,26 +230,31 @@ class SteppedModel(keras.Model):
 
     def begin_step(self) -> tuple[int, int]:
         """Forget the last step's notes; return how many turns (D, G) this step has."""
-        self._notes, self._draws = {}, 0
+        self._in_replica.notes, self._in_replica.draws = {}, 0
         return self._turns
 
     def note(self, name: str, value: Any) -> None:
         """Put a scalar into the logs of this step."""
-        self._notes[name] = value
+        self._in_replica.notes[name] = value
+
+    def noted(self, name: str) -> Any:
+        """What :meth:`note` was given in this step."""
+        return self._in_replica.notes[name]
 
     def end_step(self) -> dict[str, Any]:
         """Let the averages follow, count the step, and return the logs."""
         for average, network in self.averaged():
             self._follow(average, network)
         self.step.assign_add(1)
-        several = tf.distribute.get_strategy().num_replicas_in_sync > 1
+        notes = self._in_replica.notes
+        workers = tf.distribute.get_strategy().cluster_resolver is not None
         # Keras averages logs over workers along an axis, which a scalar does not have.
-        return {k: keras.ops.reshape(v, (1,)) if several else v for k, v in self._notes.items()}
+        return {k: keras.ops.reshape(v, (1,)) if workers else v for k, v in notes.items()}
 
     def random(self, shape: Any, kind: NoiseKind = "normal") -> Any:
         """Fresh random numbers at each call within a step; equal in two runs from one seed."""
-        self._draws += 1
-        draw = 1_000_000 + self._draws  # far from the draws of z
+        self._in_replica.draws += 1
+        draw = 1_000_000 + self._in_replica.draws  # far from the draws of z
         return random_like(shape, kind=kind, seed=self.seed, step=self.step, draw=draw)
 
     def _follow(self, average: keras.Model, network: keras.Model) -> None:
@@ -253,6 +264,14 @@ class SteppedModel(keras.Model):
         for old, new in zip(average.weights, network.weights, strict=True):
             # BatchNormalization's moving statistics are averages already.
             old.assign(decay * old + (1.0 - decay) * new if new.trainable else new)
+
+
+class _InReplica(threading.local):
+    """What a step remembers: each replica for itself, for they run by turns, in a thread each."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, Any] = {}
+        self.draws = 0
 
 
 class TimeBudget(keras.callbacks.Callback):
@@ -296,6 +315,8 @@ def prepared(
     Left to itself, Keras would build the first optimizer for the weights of all networks
     and scale the loss of the first optimizer alone.
     """
+    for network in networks:
+        replicas.synchronize(network)
     half = any(layer.compute_dtype == "float16" for n in networks for layer in n.layers)
     if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -302,7 +302,7 @@ class VAEGAN(AdversarialModel):
 
         _, norm = training.gradient_step(loss_function, self.generator, self.optimizer)
         self.note("g_gradient", norm)
-        return self._notes["g_loss"]
+        return self.noted("g_loss")
 
     def encode(self, pictures: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and log-variance of each picture's code, each float32 (n, latent_dim)."""

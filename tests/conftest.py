@@ -1,19 +1,22 @@
 """What the tests share: tiny networks, a clock set by hand, a clean environment."""
 
+import io
 import os
 import pathlib
+import zipfile
 
 os.environ["MPLBACKEND"] = "Agg"
 
 import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
-    for name in ("GAN_PROFILE", "GAN_DATA", "GAN_HEADLESS"):
+    for name in ("GAN_PROFILE", "GAN_DATA", "GAN_HEADLESS", "TF_CONFIG"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -128,3 +131,54 @@ def moved():
     return lambda before, variables: [
         not np.array_equal(b, v.numpy()) for b, v in zip(before, variables, strict=True)
     ]
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of one real data set, or a skip: ``real_data("celeba")``."""
+
+    def folder(name):
+        found = ROOT.parent / "shared" / "data" / name
+        if not found.is_dir():
+            pytest.skip(f"the real {name} is not in {found}")
+        return found
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoded():
+    """A picture as the bytes of a file: ``encoded(array, "PNG")``."""
+
+    def encode(array, form="JPEG", **options):
+        file = io.BytesIO()
+        picture = array if isinstance(array, Image.Image) else Image.fromarray(array)
+        picture.save(file, form, **({"quality": 95} if form == "JPEG" else {}) | options)
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture
+def album(tmp_path, encoded):
+    """Write pictures 12 wide and 16 high into a folder or zip; picture i has the level 8 i."""
+
+    def make(place="album", n=20, names="{:06}.jpg", **more):
+        files = {
+            names.format(i): encoded(np.full((16, 12, 3), 8 * i % 256, np.uint8)) for i in range(n)
+        }
+        files |= more.pop("files", {})
+        place = tmp_path / place
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.suffix == ".zip":
+            with zipfile.ZipFile(place, "w") as archive:
+                for name, content in files.items():
+                    archive.writestr(name, content)
+            return place
+        for name, content in files.items():
+            file = place / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return place
+
+    return make

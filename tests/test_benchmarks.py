@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import mnist_quality, recipes, report, training_speed
+from benchmarks import arithmetic, mnist_quality, recipes, report
+from benchmarks import training as speed
 from helpers import datasets, runtime
-from helpers._backend import keras
+from helpers._backend import keras, tf
 from helpers.training import noise
 
 SECONDS = 60.0
@@ -331,9 +332,9 @@ def test_ratios_are_multiples_of_the_recommended_ones():
 
 def test_the_loop_by_hand_does_what_fit_does():
     ends = []
-    for way in (training_speed.by_hand, training_speed.fit):
+    for way in (speed.by_hand, speed.fit):
         runtime.seed_everything(0)
-        made = dataclasses.replace(training_speed.contestant("r1"), batch_size=16)
+        made = dataclasses.replace(speed.contestant("r1"), batch_size=16)
         way(made)(2)
         ends.append(kernels(made.model.generator) + kernels(made.model.discriminator))
     for by_hand, by_fit in zip(*ends, strict=True):
@@ -342,16 +343,79 @@ def test_the_loop_by_hand_does_what_fit_does():
 
 def test_measure_takes_the_median_of_the_rounds(monkeypatch):
     now, cost = [0.0], iter([1.0, 4.0, 2.0])
-    monkeypatch.setattr(training_speed.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(training_speed.time, "process_time", lambda: 2 * now[0])
+    monkeypatch.setattr(speed.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(speed.time, "process_time", lambda: 2 * now[0])
 
     def way(steps):
-        if steps != training_speed.WARM_UP_STEPS:
+        if steps != speed.WARM_UP_STEPS:
             now[0] += next(cost)
 
-    speeds = training_speed.measure({"way": (way, 64)}, rounds=3, steps=10)
-    assert speeds == {"way": (320.0, 160.0)}
-    assert "320  1.000" in training_speed.table("ways", speeds, "way")
+    speeds = speed.measure({"way": (way, 64)}, rounds=3, steps=10)
+    assert speeds == {"way": [(640.0, 320.0), (160.0, 80.0), (320.0, 160.0)]}
+    assert "320  1.000" in speed.table("ways", speeds, "way")
+
+
+def test_a_way_of_another_process_says_itself_what_it_took():
+    speeds = speed.measure({"way": (lambda steps: (2.0, 4.0), 8)}, rounds=1, steps=10)
+    assert speeds == {"way": [(40.0, 20.0)]}
+
+
+def test_a_ratio_is_the_median_of_those_of_the_rounds():
+    rounds = {"fit": [(10, 1), (40, 1), (9, 1)], "bare": [(10, 1), (80, 1), (10, 1)]}
+    speeds = {name: [speed.Speed(*one) for one in values] for name, values in rounds.items()}
+    assert speed.ratio(speeds, "fit", "bare") == 0.9
+
+
+@pytest.mark.parametrize("name", ["recommended", "r1", "dcgan64"])
+def test_pytorch_is_told_of_every_layer_and_number(name):
+    made = speed.contestant(name)
+    told = speed.torch_description(made)
+    numbers = 0
+    for network in ("generator", "discriminator"):
+        for kind, x in told[network]:
+            if kind.startswith(("Conv", "Dense")):
+                numbers += x["inputs"] * x["outputs"] * max(1, x["kernel"]) ** 2
+                numbers += x["outputs"] * x["bias"]
+            elif kind == "BatchNormalization":
+                numbers += 2 * x["inputs"]
+    weights = made.model.generator.trainable_weights + made.model.discriminator.trainable_weights
+    assert numbers == sum(int(np.prod(w.shape)) for w in weights)
+    assert told["optimizer"]["kind"] == ("SGD" if name == "r1" else "Adam")
+    assert json.loads(json.dumps(told))["batch_size"] == made.batch_size
+
+
+def test_without_pytorch_the_comparison_is_left_out(monkeypatch):
+    monkeypatch.setattr(speed.importlib.util, "find_spec", lambda name: None)
+    assert speed.python_with_torch(None) is None
+    assert speed.python_with_torch("python") == "python"
+
+
+# Arithmetic -----------------------------------------------------------------------------
+
+
+def test_operations_are_those_of_products_counted_by_hand():
+    """Forward once, backward once for the weights and once for what lies before them."""
+    dense = keras.layers.Dense(7, use_bias=False)
+    convolution = keras.layers.Conv2D(3, 2, strides=2, padding="same", use_bias=False)
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = dense(keras.layers.Flatten()(convolution(x)))
+        return tape.gradient(y, [x, *convolution.weights, *dense.weights])
+
+    counted = arithmetic.operations_of(tf.function(step), tf.zeros((4, 6, 6, 2)))
+    by_hand = 3 * 2 * 4 * (3 * 3 * 3 * 2 * 2 * 2 + 3 * 3 * 3 * 7)
+    assert counted == by_hand
+
+
+def test_what_bounds_a_step_is_said_in_words():
+    assert "80 % of it in products; bound by convolutions" in arithmetic.bound(
+        {"Conv2DBackpropInput": 0.5, "MatMul": 0.3, "Mul": 0.2}
+    )
+    assert "10 % of it in products; bound by all else" in arithmetic.bound(
+        {"Mul": 0.9, "MatMul": 0.1}
+    )
 
 
 def test_tables_are_aligned():

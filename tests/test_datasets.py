@@ -1,16 +1,16 @@
-"""Pictures are what they should be, damaged files are refused, batches are a pure function."""
+"""Every set is found where it should be, is what it should be, and says so in one line."""
 
 import gzip
 import hashlib
 import shutil
-import struct
-from itertools import chain
+import zipfile
 
 import numpy as np
 import pytest
 
-from helpers import datasets
-from helpers.datasets import DataError, ImageSet
+from helpers import datasets, downloads, layouts, readers, standins
+from helpers.datasets import DataError
+from helpers.decoding import DecodedOnDemand
 
 IMAGES = "train-images-idx3-ubyte"
 
@@ -77,12 +77,6 @@ def test_an_unknown_data_set_is_refused_by_name():
 # --- files: a small MNIST ------------------------------------------------------------------
 
 
-def idx(array):
-    """An array in the IDX format."""
-    head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return head + array.astype(np.uint8).tobytes()
-
-
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """What ships, made small: 6 + 3 pictures of 4×5, whose checksums the loader expects."""
@@ -90,13 +84,13 @@ def small(tmp_path, monkeypatch):
     folder = tmp_path / "mnist"
     folder.mkdir()
     checksums = {}
-    for name in datasets.MNIST_FILES:
+    for name in layouts.MNIST_FILES:
         n = 6 if name.startswith("train") else 3
         shape = (n, 4, 5) if "images" in name else (n,)
-        content = idx(random.integers(0, 10, shape))
+        content = readers.encode_idx(random.integers(0, 10, shape).astype(np.uint8))
         (folder / f"{name}.gz").write_bytes(gzip.compress(content))
         checksums[name] = hashlib.sha256(content).hexdigest()
-    monkeypatch.setattr(datasets, "MNIST_FILES", checksums)
+    monkeypatch.setattr(layouts, "MNIST_FILES", checksums)
     monkeypatch.setattr(datasets, "DATA_FOLDER", tmp_path)
     return folder
 
@@ -166,16 +160,16 @@ def test_no_flipped_byte_goes_unnoticed(small):
         flipped[i] ^= 0xFF
         file.write_bytes(flipped)
         try:
-            np.testing.assert_array_equal(datasets.load_mnist(small).images, good)
+            np.testing.assert_array_equal(layouts.load_mnist(small).pictures, good)
         except DataError:
             refused += 1
     assert refused > len(packed) - 10  # gzip's own header has a few bytes that mean nothing
 
 
-@pytest.mark.parametrize("name", list(datasets.MNIST_FILES))
+@pytest.mark.parametrize("name", list(layouts.MNIST_FILES))
 def test_a_missing_file_is_named_with_the_mend(small, name):
     (small / f"{name}.gz").unlink()
-    mend = rf"{name}\.gz is missing\. Put the authors' own .* or run `git checkout -- data/mnist`"
+    mend = rf"{name}\.gz is missing\. Put the authors' own .* Or run `git checkout -- data/mnist`"
     with pytest.raises(DataError, match=mend):
         datasets.load("mnist")
 
@@ -188,111 +182,8 @@ def test_git_is_not_called_the_mend_of_a_folder_that_is_not_in_it(own):
 
 
 def test_a_path_that_is_no_folder_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere is not a folder. Give path= the folder"):
+    with pytest.raises(DataError, match=r"nowhere is not a folder. Give path= a folder"):
         datasets.load("mnist", path=tmp_path / "nowhere")
-
-
-# --- an image set --------------------------------------------------------------------------
-
-
-def numbered(n=12, train=9):
-    """Pictures of 2×2×1 in which every pixel of picture i is 20 i, so that one knows it again."""
-    images = np.repeat(np.arange(n, dtype=np.uint8) * 20, 4).reshape(n, 2, 2, 1)
-    labels = np.arange(n, dtype=np.int64) % 2
-    return ImageSet("numbers", images, labels, ("even", "odd"), "here", train)
-
-
-def take(stream, n):
-    """The numbers of the pictures in the first n batches, a list for each batch."""
-    return [
-        np.rint((batch.numpy()[:, 0, 0, 0] + 1) * 127.5 / 20).astype(int).tolist()
-        for batch in stream.take(n)
-    ]
-
-
-def test_parts_do_not_overlap():
-    both = numbered()
-    assert len(both.train) == 9
-    assert len(both.test) == 3
-    np.testing.assert_array_equal(
-        np.concatenate([both.train.images, both.test.images]), both.images
-    )
-    np.testing.assert_array_equal(
-        np.concatenate([both.train.labels, both.test.labels]), both.labels
-    )
-    assert both[3][1] == "odd"
-
-
-def test_a_sample_has_no_picture_twice_and_is_the_same_for_the_same_seed():
-    numbers = numbered().sample(12, seed=1)[:, 0, 0, 0]
-    assert sorted(numbers.tolist()) == [20 * i for i in range(12)]
-    first, again, other = (numbered().sample(5, seed=seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-    for n in (0, 13):
-        with pytest.raises(ValueError, match=f"cannot draw {n} pictures from 12"):
-            numbered().sample(n)
-
-
-def test_batches_are_float32_in_minus_one_to_one():
-    images = np.arange(256, dtype=np.uint8).reshape(16, 4, 4, 1)
-    stream = ImageSet("all", images, np.zeros(16, np.int64), ("a",), "here", 16).batches(16)
-    batch = next(iter(stream)).numpy()
-    assert batch.dtype == np.float32
-    assert tuple(stream.element_spec.shape) == batch.shape == (16, 4, 4, 1)
-    assert (batch.min(), batch.max()) == (-1, 1)
-    np.testing.assert_allclose(np.sort(batch.ravel()), np.linspace(-1, 1, 256), atol=1e-6)
-
-
-def test_an_epoch_shows_every_picture_once_in_an_order_of_its_own():
-    shown = take(numbered().batches(4, seed=3), 12)
-    epochs = [list(chain(*shown[i : i + 3])) for i in range(0, 12, 3)]
-    for epoch in epochs:
-        assert sorted(epoch) == list(range(12))
-    assert len({tuple(epoch) for epoch in [*epochs, range(12)]}) == 5
-
-
-def test_pictures_that_do_not_fill_a_batch_wait_for_another_epoch():
-    image_set = numbered()
-    assert image_set.steps_per_epoch(5) == 2
-    shown = take(image_set.batches(5), 40)
-    for i in range(0, 40, 2):
-        assert len(set(shown[i] + shown[i + 1])) == 10
-    assert set(chain(*shown)) == set(range(12))
-
-
-def test_the_batch_at_a_step_is_a_function_of_seed_and_step():
-    whole = take(numbered().batches(4, seed=3), 10)
-    assert take(numbered().batches(4, seed=3), 10) == whole
-    for start_step in (1, 3, 7):
-        assert (
-            take(numbered().batches(4, seed=3, start_step=start_step), 3)
-            == (whole[start_step : start_step + 3])
-        )
-    assert take(numbered().batches(4, seed=4), 10) != whole
-
-
-@pytest.mark.parametrize("batch_size", [1, 12])
-def test_the_smallest_and_the_largest_batch_work(batch_size):
-    steps = 12 // batch_size
-    assert sorted(chain(*take(numbered().batches(batch_size), steps))) == list(range(12))
-
-
-@pytest.mark.parametrize("batch_size", [0, -1, 13, 2.5, "4", None])
-def test_an_absurd_batch_size_is_refused_at_once(batch_size):
-    for use in (numbered().batches, numbered().steps_per_epoch):
-        with pytest.raises(ValueError, match=r"BATCH_SIZE is .* whole number from 1 to 12"):
-            use(batch_size)
-
-
-def test_to_float_maps_0_to_minus_one_and_255_to_one_evenly():
-    every = np.arange(256, dtype=np.uint8)
-    floats = datasets.to_float(every)
-    assert floats.dtype == np.float32
-    np.testing.assert_allclose(floats, np.linspace(-1, 1, 256), atol=1e-6)
-    for wrong in (floats, every.astype(np.int64)):
-        with pytest.raises(TypeError, match=r"takes uint8 pictures .* these are"):
-            datasets.to_float(wrong)
 
 
 # --- points --------------------------------------------------------------------------------
@@ -322,3 +213,366 @@ def test_centres_lie_on_the_ring_and_on_the_grid():
     np.testing.assert_allclose(centres, [[3, 0], [0, 3], [-3, 0], [0, -3]], atol=1e-6)
     _, centres = datasets.grid(1, side=2, radius=1)
     assert {tuple(c) for c in centres.tolist()} == {(-1, -1), (-1, 1), (1, -1), (1, 1)}
+
+
+# --- more layouts of MNIST and Fashion-MNIST -----------------------------------------------
+
+
+def as_npz(folder, checksums):
+    """Keras' layout of the files in a folder."""
+    arrays = [readers.decode_idx(readers.find_file(folder, name)[1]) for name in checksums]
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez_compressed(folder / "keras.npz", **dict(zip(names, arrays, strict=True)))
+    for file in folder.glob("*.gz"):
+        file.unlink()
+
+
+def test_keras_npz_is_as_good_as_the_files_and_checked_like_them(own):
+    files = datasets.load("mnist", path=own)
+    as_npz(own, layouts.MNIST_FILES)
+    npz = datasets.load("mnist", path=own)
+    np.testing.assert_array_equal(npz.images, files.images)
+    np.testing.assert_array_equal(npz.labels, files.labels)
+    with np.load(own / "keras.npz") as arrays:
+        np.savez(own / "keras.npz", **{**arrays, "y_test": 1 - arrays["y_test"] % 2})
+    with pytest.raises(DataError, match="wrong checksum"):
+        datasets.load("mnist", path=own)
+
+
+def test_the_real_mnist_as_npz_has_the_checksums_of_the_files(mnist, tmp_path):
+    arrays = {"x_train": mnist.train.images, "x_test": mnist.test.images}
+    arrays = {name: images[..., 0] for name, images in arrays.items()}
+    arrays |= {"y_train": mnist.train.labels, "y_test": mnist.test.labels}
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    np.testing.assert_array_equal(datasets.load("mnist", path=tmp_path).images, mnist.images)
+
+
+def test_fashion_mnist_ships_its_test_split_and_says_so(capsys):
+    found = datasets.load("fashion_mnist")
+    said = capsys.readouterr().out
+    assert (len(found), len(found.train), found.image_shape) == (10_000, 8_000, (28, 28, 1))
+    assert np.bincount(found.labels).tolist() == [1_000] * 10
+    assert (found.class_names[0], found.class_names[9]) == ("T-shirt/top", "Ankle boot")
+    assert (found.name, found.drawn) == ("Fashion-MNIST's test split", False)
+    assert (
+        "only a part of Fashion-MNIST; to have that, load('fashion_mnist', download=True)" in said
+    )
+    assert said.count("\n") == 1
+    # trousers have a gap between the legs, ankle boots are filled at the sole
+    trousers, boots = (found.images[found.labels == label].mean(axis=0)[..., 0] for label in (1, 9))
+    assert trousers[24, 14] < 0.5 * trousers[24, 10]
+    assert boots[20].mean() > 2 * boots[4].mean()
+
+
+def test_all_of_fashion_mnist_is_used_when_it_is_there(own, monkeypatch):
+    monkeypatch.setattr(layouts, "FASHION_MNIST_FILES", layouts.MNIST_FILES)
+    found = datasets.load("fashion_mnist", path=own)
+    assert (found.name, len(found.train), len(found.test)) == ("Fashion-MNIST", 6, 3)
+
+
+# --- EMNIST --------------------------------------------------------------------------------
+
+
+def test_the_real_emnist_is_upright_and_has_its_labels(real_data):
+    found = datasets.load("emnist", path=real_data("emnist"))
+    assert (len(found.train), len(found.test)) == (47 * 350, 47 * 60)
+    assert found.class_names == layouts.EMNIST_NAMES
+    assert np.bincount(found.test.labels).tolist() == [60] * 47
+    mean = {
+        name: found.images[found.labels == label].mean(axis=0)[..., 0]
+        for label, name in enumerate(found.class_names)
+    }
+    # L has its bar below; 7 and T have theirs above
+    assert mean["L"][20:].sum() > 1.5 * mean["L"][:8].sum()
+    for name in "7T":
+        assert mean[name][:12].sum() > 1.3 * mean[name][16:].sum()
+    # and every digit is more like MNIST's upright than lying down (0 is the same both ways)
+    digits = datasets.load("mnist")
+    for digit in range(1, 10):
+        theirs, ours = digits.images[digits.labels == digit].mean(axis=0)[..., 0], mean[str(digit)]
+        upright, lying = (np.corrcoef(theirs.ravel(), x.ravel())[0, 1] for x in (ours, ours.T))
+        assert upright > lying + 0.1
+
+
+@pytest.mark.parametrize("layout", ["unpacked", "nist zip", "no mapping"])
+def test_every_layout_of_emnist_is_the_same(real_data, tmp_path, layout):
+    files = sorted(real_data("emnist").glob("emnist-*"))
+    if layout == "nist zip":
+        with zipfile.ZipFile(tmp_path / "gzip.zip", "w") as archive:
+            for file in files:
+                archive.write(file, f"gzip/{file.name}")
+    for file in files if layout != "nist zip" else ():
+        if file.suffix == ".gz":
+            (tmp_path / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+        elif layout != "no mapping":
+            shutil.copy(file, tmp_path)
+    ours = datasets.load("emnist", path=tmp_path)
+    real = datasets.load("emnist", path=real_data("emnist"))
+    np.testing.assert_array_equal(ours.images, real.images)
+    assert ours.class_names == real.class_names
+
+
+def test_a_missing_file_of_emnist_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"emnist-balanced-train-images-idx3-ubyte\.gz is missing"):
+        datasets.load("emnist", path=tmp_path)
+
+
+def test_files_that_do_not_belong_together_are_refused(real_data, tmp_path):
+    for file in real_data("emnist").glob("emnist-*"):
+        name = file.name.replace("test", "TRAIN").replace("train", "test").replace("TRAIN", "train")
+        shutil.copy(file, tmp_path / (name if "labels" in name else file.name))
+    with pytest.raises(DataError, match="do not belong together"):
+        datasets.load("emnist", path=tmp_path)
+
+
+# --- pictures with attributes --------------------------------------------------------------
+
+ROWS = "".join(f"{i:06}.jpg,{1 if i % 2 else -1},{1 if i < 10 else -1}\n" for i in range(20))
+TABLE = ("image_id,Smiling,Male\n" + ROWS).encode()
+
+
+def numbers(image_set):
+    """Which picture of an album each is."""
+    return np.rint(np.asarray(image_set.images)[:, 0, 0, 0] / 8).astype(int).tolist()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty data folder."""
+    monkeypatch.setattr(datasets, "DATA_FOLDER", tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_celeba_has_its_attributes_and_is_split_in_file_order(home, album, prepared):
+    place = album("celeba/img_align_celeba.zip", files={"list_attr_celeba.csv": TABLE}).parent
+    found = datasets.load("celeba", path=place, image_size=12, prepared=prepared)
+    assert (found.name, found.drawn, found.image_shape) == ("CelebA", False, (12, 12, 3))
+    assert numbers(found) == list(range(20))
+    assert (numbers(found.train), numbers(found.test)) == (list(range(16)), [16, 17, 18, 19])
+    assert found.attributes["Smiling"].tolist() == [i % 2 for i in range(20)]
+    assert found.test.attributes["Male"].sum() == 0
+    assert isinstance(found.images, DecodedOnDemand) != prepared
+    assert home.joinpath("cache/celeba-12x12.npy").exists() == prepared
+
+
+def test_pictures_without_attributes_are_left_out_and_counted(home, album, capsys):
+    place = album(files={"list_attr_celeba.csv": b"\n".join(TABLE.splitlines()[:8])})
+    found = datasets.load("celeba", path=place)
+    assert numbers(found) == list(range(7))
+    assert "13 pictures that have no attributes are left out" in capsys.readouterr().out
+    assert found.image_shape == (16, 12, 3)
+
+
+def test_without_a_table_there_are_pictures_alone(home, album):
+    found = datasets.load("celeba", path=album())
+    assert (len(found), found.attributes, found.labels) == (20, None, None)
+
+
+def test_the_table_of_another_set_is_refused(home, album):
+    place = album(files={"list_attr_celeba.csv": TABLE}, names="other_{}.jpg")
+    with pytest.raises(DataError, match=r"names none of the pictures: it begins with 000000\.jpg"):
+        datasets.load("celeba", path=place)
+
+
+def test_labels_stay_with_their_pictures_when_one_is_damaged(home, album, capsys):
+    place = album(n=24, files={"000002.jpg": b"no", "attributes.csv": TABLE})
+    found = datasets.load("anime", path=place, image_size=8)
+    assert numbers(found) == [0, 1, *range(3, 20)]
+    assert found.attributes["Smiling"].tolist() == [0, 1, *(i % 2 for i in range(3, 20))]
+    said = capsys.readouterr().out
+    assert "1 files could not be read and were skipped: 000002.jpg (" in said
+    with np.load(home / "cache" / "anime-8x8-labels.npz") as beside:
+        assert beside["labels"][:, 0].tolist() == found.attributes["Smiling"].tolist()
+
+
+@pytest.mark.parametrize(("wanted", "columns"), [("Male", 1), (["Male", "Smiling"], 2)])
+def test_attributes_are_chosen_by_name(home, album, wanted, columns):
+    place = album(files={"list_attr_celeba.csv": TABLE})
+    found = datasets.load("celeba", path=place, labels=wanted)
+    assert found.attributes.shape == (20, columns)
+    assert found.attributes["Male"].tolist() == [1] * 10 + [0] * 10
+
+
+def test_an_unknown_attribute_is_refused_with_the_nearest_first(home, album):
+    place = album(files={"list_attr_celeba.csv": TABLE})
+    with pytest.raises(DataError, match=r"no class or attribute 'Mal'. There is: Male, Smiling"):
+        datasets.load("celeba", path=place, labels="Mal")
+    with pytest.raises(DataError, match=r"'Male'. There is: none"):
+        datasets.load("anime", path=album("bare"), labels="Male")
+
+
+def test_the_real_celeba_loads_in_both_sizes_of_the_lessons(home, real_data):
+    folder = real_data("celeba")
+    found = datasets.load("celeba", path=folder, image_size=32, crop=150, count=100)
+    assert (len(found), found.image_shape, found.attributes.shape) == (100, (32, 32, 3), (100, 40))
+    full = datasets.load("celeba", path=folder, prepared=False)
+    assert full.image_shape == (218, 178, 3)
+    middle = full.images[3][34:184, 14:164].reshape(30, 5, 30, 5, 3).mean(axis=(1, 3))
+    ours = found.images[3][1:31, 1:31]
+    assert np.corrcoef(ours.ravel(), middle.ravel())[0, 1] > 0.9
+
+
+def test_the_real_anime_faces_load_from_their_zip(home, real_data):
+    found = datasets.load("anime", path=real_data("anime") / "anime-faces.zip", count=50)
+    assert (len(found), found.image_shape, found.n_train) == (50, (64, 64, 3), 40)
+
+
+# --- the reader's own pictures -------------------------------------------------------------
+
+
+def test_subfolders_are_classes_and_both_parts_have_all(home, album):
+    place = album("mine", names="zebras/{:03}.jpg", n=60)
+    album("mine", names="ants/{:03}.jpg", n=30)
+    found = datasets.load("folder", path=place, image_size=8)
+    assert (found.name, found.class_names) == ("mine", ("ants", "zebras"))
+    assert np.bincount(found.labels).tolist() == [30, 60]
+    for part in (found.train, found.test):
+        assert set(part.labels) == {0, 1}
+    again = datasets.load("folder", path=place, image_size=8)
+    np.testing.assert_array_equal(found.images, again.images)
+
+
+def test_classes_are_chosen_and_numbered_anew(home, album):
+    for name in ("a", "b", "c"):
+        album("mine", names=name + "/{}.jpg", n=5)
+    found = datasets.load("folder", path=album("mine", n=0), labels=["c", "a"], image_size=8)
+    assert (found.class_names, np.bincount(found.labels).tolist()) == (("a", "c"), [5, 5])
+    everything = datasets.load("folder", path=album("mine", n=0), image_size=8)
+    assert len(everything) == 15
+    assert len(list((home / "cache").glob("*.npy"))) == 2  # neither makes the other anew
+
+
+def test_two_folders_of_one_name_do_not_share_an_array(home, album):
+    first = datasets.load("folder", path=album("a/faces", n=5), image_size=8)
+    second = datasets.load("folder", path=album("b/faces", n=7), image_size=8)
+    assert (len(first), len(second)) == (5, 7)
+    assert len(list((home / "cache").glob("folder-faces-*.npy"))) == 2
+
+
+def test_a_folder_needs_its_path():
+    with pytest.raises(DataError, match="Say where your pictures are"):
+        datasets.load("folder")
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    for name in ("folder", "celeba", "anime"):
+        with pytest.raises(DataError, match=f"no pictures in {tmp_path}"):
+            datasets.load(name, path=tmp_path)
+
+
+# --- sizes, counts, classes of sets in memory ----------------------------------------------
+
+
+def test_a_count_takes_the_first_of_both_parts(mnist):
+    few = datasets.load("mnist", count=70)
+    assert (len(few.train), len(few.test)) == (60, 10)
+    np.testing.assert_array_equal(few.train.images, mnist.train.images[:60])
+    np.testing.assert_array_equal(few.test.labels, mnist.test.labels[:10])
+
+
+def test_classes_of_mnist_are_chosen(mnist):
+    few = datasets.load("mnist", labels=["3", "8"])
+    assert few.class_names == ("3", "8")
+    assert np.bincount(few.train.labels).tolist() == [6131, 5851]
+    np.testing.assert_array_equal(few.train.images[0], mnist.images[mnist.labels == 3][0])
+    with pytest.raises(DataError, match=r"no class or attribute 'x'. There is: 0, 1"):
+        datasets.load("mnist", labels=["3", "x"])
+
+
+def test_mnist_is_resized():
+    assert datasets.load("mnist", image_size=32, count=10).image_shape == (32, 32, 1)
+    assert datasets.load("mnist", image_size=(20, 14), count=10).image_shape == (20, 14, 1)
+    assert datasets.load("mnist", crop=20, count=10).image_shape == (20, 20, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"),
+    [
+        ({"image_size": 0}, "image_size is 0"),
+        ({"image_size": 6.5}, "image_size is 6.5"),
+        ({"image_size": (4, 5, 6)}, "height, width"),
+        ({"crop": -1}, "crop is -1"),
+        ({"count": 0}, "count is 0"),
+        ({"labels": []}, "no class or attribute"),
+    ],
+)
+def test_absurd_wishes_are_refused(wrong, names):
+    with pytest.raises(ValueError, match=names):
+        datasets.load("mnist", **wrong)
+
+
+# --- where a set is looked for -------------------------------------------------------------
+
+
+@pytest.fixture
+def helpers_called(home, album, monkeypatch):
+    """In place of the internet and of the drawing: small albums, and a record of the calls."""
+    calls = []
+
+    def download(name, folder):
+        calls.append(("download", name, folder))
+        album(folder, n=20)
+
+    def draw(name, folder, count, *, seed=0):
+        calls.append(("draw", name, folder, count))
+        album(folder, n=20, files={"drawn.json": b"{}"})
+
+    monkeypatch.setattr(downloads, "download", download)
+    monkeypatch.setattr(standins, "draw", draw)
+    return calls
+
+
+def test_what_is_not_there_is_drawn_and_said_to_be(home, helpers_called, capsys):
+    found = datasets.load("celeba", image_size=8)
+    assert helpers_called == [("draw", "celeba", home / "drawn/celeba", 20_000)]
+    assert (found.name, found.drawn, found.origin) == ("generated avatars", True, "drawn/celeba")
+    said = capsys.readouterr().out
+    assert "They stand in for CelebA; to have that, load('celeba', download=True)" in said
+    assert said.count("\n") == 1
+    assert (home / "cache" / "celeba-drawn-8x8.npy").exists()
+
+
+def test_a_count_is_drawn_and_not_more(home, helpers_called):
+    assert len(datasets.load("anime", count=6)) == 6
+    assert helpers_called == [("draw", "anime", home / "drawn/anime", 6)]
+
+
+def test_a_download_comes_before_drawing_and_happens_once(home, helpers_called):
+    for _ in range(2):
+        found = datasets.load("celeba", image_size=8, download=True)
+        assert (found.name, found.drawn) == ("CelebA", False)
+    assert helpers_called == [("download", "celeba", home / "celeba")]
+    assert datasets.load("celeba", image_size=8).name == "CelebA"
+
+
+def test_gan_data_comes_before_the_data_folder_and_a_path_before_both(
+    home, album, helpers_called, monkeypatch, tmp_path
+):
+    album(home / "celeba", n=3)
+    album(tmp_path / "store" / "celeba", n=4)
+    monkeypatch.setenv("GAN_DATA", str(tmp_path / "store"))
+    assert len(datasets.load("celeba", image_size=8)) == 4
+    assert len(datasets.load("celeba", image_size=8, path=album("own", n=5))) == 5
+    monkeypatch.delenv("GAN_DATA")
+    assert len(datasets.load("celeba", image_size=8)) == 3
+    assert helpers_called == []
+
+
+def test_an_empty_folder_that_waits_for_a_set_is_not_taken_for_it(home, helpers_called):
+    (home / "celeba").mkdir(parents=True)
+    assert datasets.load("celeba", image_size=8).drawn
+
+
+def test_the_part_of_fashion_mnist_that_ships_is_not_taken_for_the_whole(home, helpers_called):
+    (home / "fashion_mnist").mkdir(parents=True)
+    (home / "fashion_mnist" / "t10k-images-idx3-ubyte.gz").touch()
+    with pytest.raises(DataError):  # what the false download leaves is no Fashion-MNIST
+        datasets.load("fashion_mnist", download=True)
+    assert helpers_called == [("download", "fashion_mnist", home / "fashion_mnist")]
+
+
+def test_finding_decodes_nothing(home, album):
+    found = datasets.find("celeba", path=album(files={"z.jpg": b"no"}))
+    assert (len(found.pictures), found.name) == (21, "CelebA")
+    assert not (home / "cache").exists()

@@ -20,7 +20,7 @@ ORDER = """
     models cyclegan vaes gans adversarial training checkpoints replicas mid_epoch model_state
     archives export runs symptoms monitors statistics metrics latent plotting
 """.split()  # noqa: SIM905
-LEAVES = ["checks", "_backend"]
+LEAVES = ["checks", "waiting", "_backend"]
 
 
 def tree(module):

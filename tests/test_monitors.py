@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import monitors, plotting
-from helpers._backend import keras
+from helpers import checkpoints, monitors, plotting
+from helpers._backend import keras, tf
 from helpers.monitors import LiveFigure
 
 
@@ -174,3 +174,141 @@ def test_snapshots_can_be_followed_to_a_film_strip(drive):
     drive(monitor, 3)
     titles = [axes.get_title() for axes in plotting.film_strip(monitor.snapshots, n=2).axes]
     assert titles == [f"step {i}\n{i} s" for i in range(4)]
+
+
+# --- losses of any model --------------------------------------------------------------------
+
+
+def test_whatever_ends_in_loss_is_recorded_and_drawn(drive, clock, monkeypatch):
+    monitor = LiveFigure(np.zeros((4, 3)))
+    drive(monitor, 0)
+    for logs in ({"cycle_loss": 1.0, "d_real": 0.5}, {"cycle_loss": 2.0, "d_loss": 3.0}):
+        monitor.on_train_batch_end(0, logs)
+    assert monitor.history["cycle_loss"] == [1, 2]
+    np.testing.assert_array_equal(monitor.history["d_loss"], [np.nan, 3])
+    assert set(monitor.history) == {"step", "seconds", "cycle_loss", "d_loss"}
+    top = monitor.figure().axes[0]
+    labels = [text.get_text() for text in top.get_legend().get_texts()]
+    assert labels == ["cycle", "discriminator"]
+
+
+def test_a_single_loss_is_drawn_and_its_parts_are_not(drive):
+    monitor = LiveFigure(np.zeros((4, 3)))
+    drive(monitor, 0)
+    monitor.on_train_batch_end(0, {"loss": 3.0, "kl": 1.0})
+    assert set(monitor.history) == {"step", "seconds", "loss"}
+    assert [list(line.get_ydata()) for line in monitor.figure().axes[0].lines] == [[3], [3]]
+
+
+@pytest.mark.parametrize(("loss", "drawn"), [("non_saturating", True), ("hinge", False)])
+def test_the_coin_toss_is_drawn_for_cross_entropy_alone(drive, loss, drawn):
+    monitor = LiveFigure(np.zeros((4, 3)))
+    drive(monitor, 2)
+    monitor.model.loss_name = loss
+    labels = [line.get_label() for line in monitor.figure().axes[0].lines]
+    assert ("coin toss" in labels) == drawn
+
+
+def test_gaps_and_peaks_do_not_hide_a_curve():
+    _, axes = plotting.new_figure(4, 3)
+    losses = np.ones(5000)
+    losses[0], losses[7] = 1e6, np.nan
+    plotting.draw_losses(axes, {"step": np.arange(5000), "d_loss": losses})
+    assert axes.get_ylim()[1] < 2
+    assert all(len(line.get_xdata()) <= 2 * plotting.MOST_POINTS for line in axes.lines)
+    assert np.isfinite(axes.lines[1].get_ydata()).all()
+
+
+def test_points_are_scattered(drive, monkeypatch):
+    monitor = LiveFigure(np.zeros((4, 3)))
+    drive(monitor, 1)
+    monitor.snapshots.append((2, 2.0, np.array([[1.0, 2.0], [3.0, 4.0]])))
+    bottom = monitor.figure().axes[1]
+    np.testing.assert_array_equal(bottom.collections[0].get_offsets(), [[1, 2], [3, 4]])
+
+
+# --- drawing takes its share, and no more ---------------------------------------------------
+
+
+@pytest.mark.parametrize(("cost", "expected"), [(0.0, 101), (2.0, 28), (40.0, 3)])
+def test_drawing_is_thinned_to_a_twentieth_of_the_time(clock, monkeypatch, cost, expected):
+    monitor, shown = LiveFigure(np.zeros((4, 3)), seconds=10, keep=1000), []
+
+    def show():
+        monitor._shown_at = monitor.steps
+        shown.append(monitor.steps)
+        clock.now += cost
+
+    monkeypatch.setattr(monitor, "_show", show)
+    sampler = lambda z, training: np.full((4, 4, 4, 1), -1.0)  # noqa: E731
+    monitor.set_model(SimpleNamespace(sampler=sampler))
+    monitor.set_params({})
+    monitor.on_train_begin()
+    for step in range(1000):
+        clock.now += 1
+        monitor.on_train_batch_end(step, {"d_loss": 0.0})
+    within = (len(shown) - 1) * cost
+    monitor.on_train_end()
+    assert within <= 0.05 * monitor.elapsed
+    assert len(shown) == pytest.approx(expected, abs=3)
+    assert (shown[0], shown[-1]) == (0, 1000)
+    assert len(monitor.snapshots) > 60  # snapshots keep their time
+
+
+# --- going on after a break -----------------------------------------------------------------
+
+
+def test_a_loaded_figure_goes_on(drive, clock):
+    score = lambda sampler: 7.0  # noqa: E731
+    first = LiveFigure(np.zeros((4, 3)), seconds=2, score=score)
+    drive(first, 5)
+    state = first.state()
+    clock.now += 1000
+    second = LiveFigure(np.zeros((4, 3)), seconds=2, score=score)
+    second.load_state(state)
+    assert (second.history, second.scores, second.steps) == (first.history, first.scores, 5)
+    for one, other in zip(first.snapshots, second.snapshots, strict=True):
+        assert one[:2] == other[:2]
+        np.testing.assert_array_equal(one[2], other[2])
+        assert other[2].dtype == np.uint8
+    assert drive(second, 4) == [0, 2, 4, 5, 7, 9]
+    assert second.history["step"] == list(range(1, 10))
+    assert second.history["seconds"] == list(range(1, 10))  # the pause does not count
+    assert [step for step, _, _ in second.scores] == [0, 2, 4, 5, 7, 9]
+    assert second.status().startswith("step 9 · 9 s · 1.0 steps/s")
+    assert drive(second, 1) == [0, 1]  # a new run is a new record
+
+
+def test_the_thinned_interval_goes_on(drive):
+    first = LiveFigure(np.zeros((4, 3)), seconds=1, keep=4)
+    drive(first, 4)
+    second = LiveFigure(np.zeros((4, 3)), seconds=1, keep=4)
+    second.load_state(first.state())
+    assert drive(second, 2) == [0, 2, 4, 6]
+
+
+def test_a_state_survives_a_checkpoint(build, pictures, z, tmp_path):
+    def run(epochs):
+        gan, monitor = build.gan(), LiveFigure(z, seconds=0)
+        checkpoint = checkpoints.Checkpoint(gan, tmp_path)
+        stream = tf.data.Dataset.from_tensor_slices(pictures).repeat().batch(8)
+        callbacks = [checkpoint, monitor]
+        gan.fit(stream, steps_per_epoch=2, epochs=epochs, verbose=0, callbacks=callbacks)
+        return monitor
+
+    first, second = run(1), run(2)
+    assert [step for step, _, _ in second.snapshots] == [0, 1, 2, 3, 4]
+    assert second.history["d_loss"][:2] == first.history["d_loss"]
+    np.testing.assert_array_equal(second.snapshots[2][2], first.snapshots[2][2])
+
+
+def test_of_several_workers_the_chief_alone_writes(drive, tmp_path, monkeypatch):
+    monitor = LiveFigure(np.zeros((4, 3)), folder=tmp_path)
+    drive(monitor, 1)
+    monkeypatch.undo()
+    for chief in (False, True):
+        extended = SimpleNamespace(should_save_summary=chief)
+        monitor.model.distribute_strategy = SimpleNamespace(extended=extended)
+        monitor.steps, monitor.began = 1, 0.0
+        monitor._show()
+        assert [file.name for file in tmp_path.iterdir()] == ["progress.png"] * chief

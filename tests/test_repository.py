@@ -91,10 +91,14 @@ def test_pinned_sets_lie_in_the_ranges(which, name):
 
 
 PACKAGE_OF = {
+    "HersheyFonts": "hershey-fonts",
     "IPython": "ipykernel",  # which cannot be without it
     "jupyter_client": "nbclient",
     "packaging": "pytest",
     "PIL": "pillow",
+    "dicebear": "dicebear-core",
+    "resvg_py": "resvg-py",
+    "skimage": "scikit-image",
     "tomli": "pytest",
     "tomllib": "pytest",  # tomli's name from Python 3.11 on
     "yaml": "pyyaml",
@@ -111,6 +115,7 @@ def imported(source):
 
 def test_what_is_imported_is_required():
     learner = requirements("requirements.txt")
+    optional = {*requirements("requirements-extras.txt"), "torch"}  # torch: to compare speed with
     sources = {p: p.read_text() for d in ("helpers", "tools", "benchmarks", "tests")
                for p in (ROOT / d).rglob("*.py")}  # fmt: skip
     for path in LESSONS:
@@ -120,7 +125,7 @@ def test_what_is_imported_is_required():
         sources[path] = "\n".join(code)
     ours = {p.stem for p in sources} | {"helpers", "benchmarks"}
     for path, source in sources.items():
-        allowed = ALL if path.parent.name == "tests" else learner
+        allowed = {*(ALL if path.parent.name == "tests" else learner), *optional}
         for module in set(imported(source)) - ours - sys.stdlib_module_names:
             package = canonicalize_name(PACKAGE_OF.get(module, module))
             assert package in allowed, f"{path} imports {module}, which no requirement names"
@@ -308,7 +313,7 @@ def test_the_readme_has_no_open_place():
 def test_the_data_that_ship_are_documented_with_licence_and_checksum():
     page, licence = (ROOT / "data/README.md").read_text(), (ROOT / "LICENSE").read_text()
     known = re.findall(r"^\| `(\w+)/([\w.-]+)` \| ([\d,]+) \| `([0-9a-f]{64})`", page, re.M)
-    assert {folder for folder, *_ in known} == {"mnist"}
+    assert {folder for folder, *_ in known} == {"mnist", "fashion_mnist"}
     for folder, name, size, checksum in known:
         content = (ROOT / "data" / folder / name).read_bytes()
         assert len(content) == int(size.replace(",", ""))

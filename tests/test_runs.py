@@ -88,3 +88,18 @@ def test_a_save_that_fails_leaves_the_earlier_one_as_it_was(tmp_path, build, mon
         assert (tmp_path / name).read_bytes() == content
     save(tmp_path, generator, loss=0.25)
     assert read(tmp_path)["history"]["d_loss"] == [0.25]
+
+
+def test_a_file_is_there_when_it_is_whole_and_not_before(tmp_path):
+    def write(text, error=None):
+        with runs.whole(tmp_path / "a.txt") as new:
+            new.write_text(text)
+            if error:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        write("half", KeyboardInterrupt())
+    assert list(tmp_path.iterdir()) == []
+    write("whole")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "whole"

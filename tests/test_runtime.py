@@ -1,5 +1,6 @@
-"""Profile, device, precision and seeds: what is asked for is what is used, or an error."""
+"""Profile, device, precision, seeds, strategy: what is asked for is what is used, or an error."""
 
+import json
 import pathlib
 import random
 from types import SimpleNamespace
@@ -18,8 +19,8 @@ GPU = SimpleNamespace(name="/physical_device:GPU:0", device_type="GPU")
 def machine(monkeypatch):
     """Pretend to be a machine: ``machine(gpu_capability=..., flags=...)``."""
 
-    def pretend(*, gpu_capability=None, flags=()):
-        found = [] if gpu_capability is None else [GPU]
+    def pretend(*, gpu_capability=None, flags=(), gpus=1):
+        found = [] if gpu_capability is None else [GPU] * gpus
         details = {"compute_capability": gpu_capability} if gpu_capability else {}
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: found)
         monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: found)
@@ -76,15 +77,15 @@ def test_auto_precision_is_bfloat16_only_where_the_processor_gains(
     assert keras.layers.Dense(1).compute_dtype == ("bfloat16" if gains else "float32")
 
 
-@pytest.mark.parametrize("name", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_the_precision_asked_for_is_set(precision, name):
     assert runtime.set_precision(name) == name
     assert keras.config.dtype_policy().name == name
 
 
-@pytest.mark.parametrize("name", ["float16", "mixed_float16", "bf16", None])
+@pytest.mark.parametrize("name", ["float16", "bf16", None])
 def test_another_precision_is_refused_and_nothing_set(precision, name):
-    with pytest.raises(ValueError, match=r"PRECISION is .*'auto', 'float32' or 'mixed_bfloat16'"):
+    with pytest.raises(ValueError, match=r"PRECISION is .*auto, float32, mixed_bfloat16, mixed_fl"):
         runtime.set_precision(name)
     assert keras.config.dtype_policy().name == "float32"
 
@@ -120,7 +121,7 @@ def test_only_device_cpu_hides_the_gpu(machine, monkeypatch, device, hidden):
 
 
 def test_an_unknown_device_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"DEVICE is 'tpu'.*'auto', 'cpu' or 'gpu'"):
+    with pytest.raises(ValueError, match=r"DEVICE is 'tpu'.*auto, cpu, gpu"):
         runtime.choose_device("tpu")
 
 
@@ -168,3 +169,133 @@ def test_start_seeds_and_by_default_keeps_full_precision(capsys, precision):
 def test_peak_memory_is_in_gib_and_no_less_than_what_is_in_use():
     used = psutil.Process().memory_info().rss / 2**30
     assert used * 0.99 <= runtime.peak_memory() < psutil.virtual_memory().total / 2**30
+
+
+# --- strategy; what it does to training is in test_distributed.py -----------------------------
+
+
+def tf_config(index=0, kind="worker", **cluster):
+    cluster = cluster or {"worker": ["machine-a:1", "machine-b:2"]}
+    return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
+
+
+@pytest.fixture
+def chosen(machine, monkeypatch):
+    """Which strategy would be made: ``chosen(kind, ...)`` on a machine with so many GPUs."""
+
+    def choose(kind="auto", *, gpus=0, config="", **options):
+        machine(gpu_capability=(8, 0) if gpus else None, gpus=gpus)
+        monkeypatch.setenv("TF_CONFIG", config)
+        monkeypatch.setattr(runtime, "_mirrored", lambda cpus: ("mirrored", cpus))
+        monkeypatch.setattr(runtime, "_workers", lambda: "workers")
+        return runtime.strategy(kind, **options)
+
+    return choose
+
+
+def test_auto_takes_workers_for_tf_config_then_several_gpus_then_nothing(chosen):
+    assert chosen(gpus=2, config=tf_config()) == "workers"
+    assert chosen(gpus=2) == ("mirrored", None)
+    assert chosen(gpus=0, logical_cpus=3) == ("mirrored", 3)
+    for gpus in (0, 1):
+        assert chosen(gpus=gpus) is tf.distribute.get_strategy()
+
+
+def test_the_strategy_asked_for_is_the_one_made(chosen):
+    assert chosen("none", gpus=2, config=tf_config()) is tf.distribute.get_strategy()
+    assert chosen("mirrored", gpus=1, config=tf_config()) == ("mirrored", None)
+    assert chosen("workers", config=tf_config()) == "workers"
+
+
+def test_without_a_strategy_networks_are_built_as_ever():
+    with runtime.strategy("none").scope():
+        layer = keras.layers.Dense(1)
+        layer.build((None, 2))
+    assert layer.kernel.shape == (2, 1)
+
+
+def test_a_strategy_that_cannot_be_is_refused_with_the_mend(chosen):
+    with pytest.raises(ValueError, match=r"STRATEGY is 'many'.*auto, none, mirrored, workers"):
+        chosen("many")
+    with pytest.raises(ValueError, match=r"no GPU to spread over.*logical_cpus=2"):
+        chosen("mirrored")
+
+
+def test_workers_without_tf_config_are_refused_with_the_mend(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", " ")
+    with pytest.raises(ValueError, match=r"TF_CONFIG is not set.*make run-distributed"):
+        runtime.strategy("workers")
+
+
+@pytest.mark.parametrize("cpus", [0, -1, 1.5])
+def test_logical_cpus_are_a_whole_number(cpus):
+    with pytest.raises(ValueError, match="logical_cpus"):
+        runtime.strategy("mirrored", logical_cpus=cpus)
+
+
+def test_a_strategy_that_comes_too_late_says_so():
+    tf.zeros(()).numpy()  # TensorFlow has begun
+    with pytest.raises(RuntimeError, match=r"comes too late.*Restart the kernel"):
+        runtime.strategy("mirrored", logical_cpus=2)
+
+
+@pytest.mark.parametrize(
+    ("config", "chief"),
+    [
+        ("", True),
+        (tf_config(0), True),
+        (tf_config(1), False),
+        (tf_config(0, "chief", chief=["a:1"], worker=["b:1"]), True),
+        (tf_config(0, "worker", chief=["a:1"], worker=["b:1"]), False),
+    ],
+)
+def test_one_process_of_all_is_the_chief(monkeypatch, config, chief):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert runtime.is_chief() is chief
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong"),
+    [
+        ("{", "JSONDecodeError"),
+        ("[]", "TypeError"),
+        ('{"cluster": {"worker": ["a:1"]}}', "KeyError"),
+        (tf_config(2), "IndexError"),
+        (tf_config(0, "ps", ps=["a:1"]), "there is no ps 0"),
+    ],
+)
+def test_a_mistake_in_tf_config_is_named_with_an_example(monkeypatch, config, wrong):
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(ValueError, match=r"(?s)TF_CONFIG is .*It must look like") as said:
+        runtime.is_chief()
+    assert wrong in str(said.value)
+
+
+# --- float16 ----------------------------------------------------------------------------------
+
+
+def test_in_float16_both_losses_are_scaled_and_last_layers_stay_float32(precision):
+    from helpers import gans, models
+
+    precision("mixed_float16")
+    gan = gans.GAN(models.digit_generator(), models.digit_discriminator())
+    gan.compile(keras.optimizers.Adam(1e-3), keras.optimizers.Adam(1e-3))
+    for optimizer in gan.optimizers().values():
+        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    for network in (gan.generator, gan.discriminator):
+        assert network.layers[0].compute_dtype == "float16"
+        assert network.layers[-1].compute_dtype == "float32"
+
+
+@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
+def test_in_half_precision_training_keeps_to_float32(precision, build, pictures, name):
+    """The same losses within what half precision rounds, and lengths of gradients not scaled."""
+
+    def trained(policy):
+        precision(policy)
+        gan = build.gan(g_rate=0.05, d_rate=0.05, ema_decay=0)
+        return [gan.train_step(pictures) for _ in range(5)]
+
+    for half, full in zip(trained(name), trained("float32"), strict=True):
+        for key in ("d_loss", "g_loss", "d_gradient", "g_gradient"):
+            assert float(half[key]) == pytest.approx(float(full[key]), rel=0.05), key

@@ -1,0 +1,264 @@
+"""Paths of a pen for EMNIST's 47 classes: from Hershey's stroke fonts, and as people write.
+
+The fonts are those of A. V. Hershey, "Calligraphy for Computers" (1967), from the package
+Hershey-Fonts. Forms that fonts lack (open 4, crossed 7 and Z, looped 2, a and g with one bowl,
+small letters in the size of capitals) are written down below.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+CLASSES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+MERGED = "CIJKLMOPSUVWXYZ"
+"""The letters whose small form is in the same class as the capital."""
+
+# Two one-line fonts, two with serifs (whose double lines the pen fills), and of a script the
+# characters that are written so when they stand alone.
+FONTS = {
+    "futural": CLASSES + MERGED.lower(),
+    "futuram": CLASSES + MERGED.lower(),
+    "timesr": CLASSES + MERGED.lower(),
+    "timesi": CLASSES + MERGED.lower(),
+    "scripts": "0123456789ABCEGLMNOPRUVabdefghijklmnopqtuvwxy",
+}
+FONT_SHARE = 0.15
+"""How much of a class comes from the fonts, rather than from the forms below."""
+
+# A form is strokes joined by "+"; a stroke is points "xy" on a grid of 10 × 10 (x to the right,
+# y down) that a smooth curve passes through; a point written twice is a corner. "4*" makes a
+# form four times as common as one without.
+FORMS = {
+    "0": "3*50312427496987847150 6031242749699784714131 2*50412426395977746040"
+    " 2*60301417396986836050 2*50332528496976735040 71412316385977846030",
+    "1": "7*5059 8*6049 2*5150474859 32505059 42505059 32505059+2989 2*5250535659",
+    "2": "2*1220507264090999 3*123060827428190717376998 2*12326072651818385898"
+    " 1130608264090999 2*0220517264180999 2*214061734619195989",
+    "3": "3*113060826444446486784917 3*113060726334346476784918 2*10808044446475775918"
+    " 2*123060735544446586784908 2*215062734434446577584928",
+    "4": "3*20151585+7079 2*10060696+7069 2*60060696+6059 2*1014466684+8079 70050595+7069"
+    " 2*20141575+8069 1115357583+8059 2*30080898+6059 3*10141474+7079 2*1014357471717079"
+    " 2*20143473+8069",
+    "5": "5*2014145486784909+2080 2*80202014145486784909 2*2115155575784919+2171"
+    " 2*80202014144475775919",
+    "6": "3*60320618497886643516 2*501407295987754517 3*40231728597766553617"
+    " 2*301308296977664517 4*200307296986653507 3*3004083968664516 2*502307295976553617"
+    " 2*70330618396875543517 2*612407184967654426 4*4005184867654415"
+    " 4*50220618497876552507",
+    "7": "4*00808039 0200808039 2*01003080805439 2*00808039+2565 2*1070705449 0301808059"
+    " 3*1171715439 112181715549",
+    "8": "3*70301234658769290725638270 2*502244647150+44263869746444"
+    " 2*5030224464725040+4416284968765444 2*71402133567869392726537271"
+    " 8041224667594827547381 2*8050223466583927457380 2*7140112366684927457271"
+    " 3*815121325678593827547181",
+    "9": "3*826030132555738279 2*815022144574828179 2*8260301325558282765929"
+    " 2*7141233555717159 2*7252322336465372727668 8050233353718079 2*705032445674737069"
+    " 2*6141233453606159 2*60403234546260605749",
+    "A": "4*09404089+1676 2*09404089+2575 091330507389+1575 09404089+0777 2*191331517379+1575"
+    " 2*18505079+2666 2*0950507979062676 2*19406079+1776 2*0931+4179+1676"
+    " 2*091441506179+2575",
+    "B": "3*2029+1050726424+246486782919 3*19101050726424246486782919"
+    " 2*1019+0060826314+146587692909 2*2019+033050726424+2475776919"
+    " 1019+105073151565774919 2*20192030617243336567471819 2*2018+10406153345476581908"
+    " 2017+01507153243466784907",
+    "C": "5*8150220517396988 2*72501105184988 2*7261301317396978 2*837150320518396987"
+    " 70402113183979 2*60322427396978 3*6251617150220517396988 7260516360310407386886",
+    "D": "3*1019+105083865919 3*1910106094775909 2*2029+00609287691909 2*201919497774512001"
+    " 2*3029+115083765819",
+    "E": "2*801010191989+1464 3*1019+1080+1464+1989 3*8150211234543416284989"
+    " 2*1019+1079+1555+1879 2*712121191979+1565 2*713122244424173979"
+    " 2*70201133633305173979 10172979+1070+1464",
+    "F": "2*80101019+1464 3*1019+1080+1454 2*2029+1181+2464 2*90302029+1464 2*80503239+1464"
+    " 72513339+1574 2*0090+3039+3474 3*71402229+2464 2*8060424739+2464",
+    "G": "3*81501105184978757545 3*81502205173969858555 2*81501105185985+458589"
+    " 2*71401305173968864555858769 2*81400317487875454595 2*715023051739687545457579"
+    " 60311317396877755546 2*61300307396977767636+7679 2*815113061859763585"
+    " 2*71502205173968754585 7140130517396978764686+7679",
+    "H": "4*1019+8089+1484 2*1019+8089+1585 2*20191916848079 2*1019+7079+0595 1019+1665808079"
+    " 2*1029+8079+2574",
+    "I": "8*5059 3*5059+2080+2989 4*5359+5051 2*5250535659+50 5150474859 5059+3060+3969"
+    " 2*4353535869+50",
+    "J": "3*7077592907 4*2090+6067481807 3*6367593918+60 2*50573908 2*3080+60573917"
+    " 2*6065593918 2*53583917+5051 2*308080573907",
+    "K": "4*1019+80151589 2*1019+804589+1545 2*1019+63161669 2*1019+72351579"
+    " 2*2019+7427274779 1019+8135154689 2*101915548463161679",
+    "L": "5*10191979 5*5059 4*6049 2*20191989 2*403729192989 1946525030374968 2*5250535669"
+    " 2*30282969 6042475978",
+    "M": "2*0900005656909099 2*1920205555808099 4*03090914344549495464747989"
+    " 3*02090913334449495373848999 2*091921515455818199 3*0514131919344447494964747799"
+    " 2*091920204656707099",
+    "N": "4*191010898980 2*092020797990 2*092121797990 1019+1079+7970 2*08112031697990"
+    " 2*192222585891 2*09303059599090 0811203157697880",
+    "O": "4*4021041739698784715030 3*5021041839699785715040 2*60300317397886732030"
+    " 2*502206294978866230",
+    "P": "3*1019+1060827515 3*19101050826415 2*2029+1060827425 2*2019102050726415"
+    " 2*2029+026071825425 2*1219+125071745516",
+    "Q": "4*4021041739698784715030+5699 2*50210417396987847150+6589 2*713004174877847150+4698"
+    " 133060728481708173376999 2*60310418497784725031+576689",
+    "R": "3*1019+10608265151589 3*191010608265252589 2*2029+0260718264254579"
+    " 2*2019+10507254153588 2*19202050726435355799 1019+1150735515+3589"
+    " 2*1921+013061633525+35568898 2018+0040725325355699",
+    "S": "4*815021336587592907 3*82602012356677591907 2*713022346577693817 2*8240112456876908",
+    "T": "6*0090+5059 2*1080+4049 2*0190+5049 02019192+5059 0090+5059+3969 2*009090505049",
+    "U": "4*10163859788680 3*1016386884808089 2*101739698780808999 2*00101638587670707899"
+    " 2*202749788480",
+    "V": "4*00494990 2*1038485890 2*001049498090 2*1049497290 2*01204959809091",
+    "W": "3*0029295353797990 3*000629464346699690 2*0029295151797990 2*0128294547799290"
+    " 2*00172947545759889290 1018485556688880",
+    "X": "5*0089+8009 2*1079+8019 2*1131456989+8019 2*00206889+8009 2*1089+7029"
+    " 012133352709+9170646689",
+    "Y": "3*0045+9029 2*0045+90454549 3*1013356583+80866929 2*101234647270+70765929"
+    " 2*101436648080775928 2*1044+805429 2*104444805439 1013255573+8069 2*20133574808059"
+    " 104480+4439 2*1044+9009 103354+80533928",
+    "Z": "4*009090090999 2*108080191989 2*108080191989+2565 2*11208180181989"
+    " 1230607264444465775929 2*011091901908189998 2*01108080180898 2*01208071281898",
+    "a": "3*82724013051738688382828799 81300307396986828289 2*124061838689+854517294977"
+    " 2*826131141739587672727999 2*1130617279+744416183967 836124072848668383828799"
+    " 3*62411306183856737272788998 2*714113061848747272778997 2*5021040728587171778999"
+    " 2*7251220507285774737899 2*8151130628587582777999",
+    "b": "3*1019+16447487692917 2*202929253545674929 2*101919155474866919"
+    " 194542302117295976645576 2*201919375666583919",
+    "d": "3*74441618396875+7079 3*75451718396871707079 2*7444161849667070778999"
+    " 2*64341628395770+7079 2*506376592917254577 2*74340719496780+8079",
+    "e": "3*156684623215184988 3*059572300206397997 2*1676724113173979 2*067572411206286999"
+    " 2*2564613113163878 165573613113173968 2*15457462422416284988",
+    "f": "4*7150413239+0575 2*61504239+1575 2*8060424739+2464 2*8150323539+0575"
+    " 2*7261513339+1574 70504347381908+1464 16547260424649383566",
+    "g": "4*8252232546658282775929 2*814113153665818187693918 2*7150323455737171775938367594"
+    " 2*71512234457371717669492816 2*70402234537070683917 2*70503133547270775928275685"
+    " 3*81411325558181482917 2*704022346370705729183574 2*60313352616060573928476583"
+    " 2*7141233555727070663819",
+    "h": "4*1019+1644647679 2*2019191534547579 2*3029+264565767989 2*10181744646769"
+    " 194642302129293555666988 2*2019+1653636679 2*2019193655646668",
+    "n": "3*1219+1533637579 3*1219191533627579 2*03131919244354697988 2*12191924417179"
+    " 2*222929254363757899 0212191923536369 3*0322211919254251576887"
+    " 2*01121919245162597897",
+    "q": "724213153656737379 3*7131131536567271717997 2*71412234547171595987"
+    " 2*70402224456570706996 70301214356471+7069 2*6131131535536161496876"
+    " 6141233453616159 2*70403244637070587886 613022345462616849477593",
+    "r": "3*1219+15335374 3*121919154272 2*11191924426273 2*02121919345282 0721325252496887"
+    " 2*201919144171 2*1019+13316172 2*13222929345272",
+    "t": "4*4049+1373 2*40475979+1373 3*40485987+1373 2*5039+1474 2*4039+0484 3028396978+0363"
+    " 2*4039+1273 2*5146385978+2483 4038+053493",
+}
+
+# Classes that people write wider or narrower than the forms and fonts have them.
+WIDTHS = (
+    dict.fromkeys("LPYbdghq", 0.8)
+    | dict.fromkeys("4679HX", 0.9)
+    | dict.fromkeys("25ACNaen", 1.15)
+    | dict.fromkeys("ETWZ", 1.3)
+    | {"M": 1.4, "O": 1.2, "0": 1.05}
+)
+
+# Steps between points, and over how many steps a hurried hand rounds a corner.
+STEP = 0.04
+ROUNDING = 5.0
+
+
+class Glyph(NamedTuple):
+    """The path of a pen, resampled in even steps; the longer side is 2 and the middle at 0.
+
+    Attributes:
+        sharp: (n, 2) points as designed, x to the right and y down.
+        soft: the same points with the corners rounded.
+        stroke: (n,) the number of the stroke that a point belongs to.
+        along: (n,) from 0 at the beginning of its stroke to 1 at the end.
+    """
+
+    sharp: Floats
+    soft: Floats
+    stroke: NDArray[np.int64]
+    along: Floats
+
+
+@functools.cache
+def glyphs(label: int) -> tuple[list[Glyph], Floats]:
+    """All glyphs of a class, and the running sum of how common they are."""
+    name = CLASSES[label]
+    cases = name + name.lower() if name in MERGED else name
+    fonts = [_font_strokes(font, c) for font, has in FONTS.items() for c in cases if c in has]
+    forms = [form.rpartition("*") for form in FORMS[name].split()]
+    weights = np.array([float(weight or 1) for weight, _, _ in forms])
+    shares = np.concatenate(
+        [
+            weights / weights.sum() * (1 - FONT_SHARE),
+            np.full(len(fonts), FONT_SHARE / len(fonts)),
+        ]
+    )
+    strokes = [_form_strokes(form) for _, _, form in forms] + fonts
+    return [_glyph(s, WIDTHS.get(name, 1.0)) for s in strokes], np.cumsum(shares)
+
+
+def _form_strokes(form: str) -> list[Floats]:
+    """The smooth strokes of one of ``FORMS``."""
+    digits = [np.array([int(digit) for digit in stroke]) for stroke in form.split("+")]
+    return [_curve(d.reshape(-1, 2).astype(float)) for d in digits]
+
+
+def _font_strokes(font: str, name: str) -> list[Floats]:
+    """The strokes of a character in a Hershey font, as they are."""
+    return [np.array(stroke, float) for stroke in _font(font).strokes_for_text(name)]
+
+
+@functools.cache
+def _font(name: str) -> Any:
+    from HersheyFonts import HersheyFonts
+
+    font = HersheyFonts()
+    font.load_default_font(name)
+    return font
+
+
+def _curve(points: Floats) -> Floats:
+    """A Catmull-Rom spline through the points, with corners where a point stands twice."""
+    twice = np.flatnonzero((points[1:] == points[:-1]).all(axis=1)) + 1
+    pieces = [p for p in np.split(points, twice) if len(p) > 1]
+    if not pieces:
+        return points[:1]
+    t = np.linspace(0, 1, 12)[:, np.newaxis]
+    curved = []
+    for p in pieces:
+        before, after = 2 * p[0] - p[1], 2 * p[-1] - p[-2]
+        q = np.concatenate([[before], p, [after]])
+        for a, b, c, d in zip(q, q[1:], q[2:], q[3:], strict=False):
+            cubic = (3 * (b - c) + d - a) * t + 2 * a - 5 * b + 4 * c - d
+            curved.append(b + 0.5 * t * (c - a + t * cubic))
+    return np.concatenate(curved)
+
+
+def _glyph(strokes: list[Floats], width: float) -> Glyph:
+    """Strokes centred, scaled, resampled in even steps, and rounded."""
+    every = np.concatenate(strokes)
+    low, high = every.min(axis=0), every.max(axis=0)
+    scale = np.array([width, 1.0])
+    scale *= 2 / ((high - low) * scale).max()
+    sharp = [_resampled((s - (low + high) / 2) * scale) for s in strokes]
+    return Glyph(
+        np.concatenate(sharp),
+        np.concatenate([_rounded(s) for s in sharp]),
+        np.repeat(np.arange(len(sharp)), [len(s) for s in sharp]),
+        np.concatenate([np.linspace(0, 1, len(s)) for s in sharp]),
+    )
+
+
+def _resampled(stroke: Floats) -> Floats:
+    """Points every ``STEP`` along a stroke."""
+    lengths = np.sqrt(np.square(np.diff(stroke, axis=0)).sum(axis=1))
+    at = np.concatenate([[0], np.cumsum(lengths)])
+    even = np.linspace(0, at[-1], max(2, round(at[-1] / STEP) + 1))
+    return np.stack([np.interp(even, at, stroke[:, axis]) for axis in (0, 1)], axis=1)
+
+
+def _rounded(stroke: Floats) -> Floats:
+    """A stroke as a hurried hand takes it: each point the mean of those near it."""
+    from scipy.ndimage import gaussian_filter1d
+
+    n = len(stroke) - 1
+    before, after = 2 * stroke[0] - stroke[:0:-1], 2 * stroke[-1] - stroke[-2::-1]
+    smooth = gaussian_filter1d(np.concatenate([before, stroke, after]), ROUNDING, axis=0)
+    return smooth[n : 2 * n + 1]

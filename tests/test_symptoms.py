@@ -1,0 +1,399 @@
+"""Symptoms: each sickness brought about on purpose is named, and healthy training is silent."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from helpers import datasets, gans, models, symptoms, training, vaes
+from helpers._backend import keras, tf
+from helpers.symptoms import LOOKS, SYMPTOMS, Recent, Symptoms
+
+layers, optimizers = keras.layers, keras.optimizers
+SGD = optimizers.SGD
+
+
+def adam(rate, beta_1=0.5):
+    return optimizers.Adam(rate, beta_1=beta_1)
+
+
+def generator(activation="tanh", *, norm=True):
+    norms = [layers.BatchNormalization(momentum=0.9)] if norm else []
+    hidden = [layers.Dense(128, "relu"), *norms, layers.Dense(128, "relu")]
+    last = [layers.Dense(49, activation), layers.Reshape((7, 7, 1))]
+    return keras.Sequential([keras.Input((16,)), *hidden, *last])
+
+
+def discriminator():
+    slope = {"negative_slope": 0.2}
+    return keras.Sequential(
+        [
+            keras.Input((7, 7, 1)),
+            layers.Flatten(),
+            layers.Dense(128),
+            layers.LeakyReLU(**slope),
+            layers.Dense(128),
+            layers.LeakyReLU(**slope),
+            layers.Dense(1),
+        ]
+    )
+
+
+def encoder():
+    pictures = keras.Input((7, 7, 1))
+    hidden = layers.Dense(128, "relu")(layers.Flatten()(pictures))
+    return keras.Model(pictures, [layers.Dense(16)(hidden), layers.Dense(16)(hidden)])
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """4,000 digits shrunk to 7×7, float32 in [-1, 1]."""
+    images = datasets.load("mnist").train.images[:4000].astype(np.float32)
+    return images.reshape(-1, 7, 4, 7, 4, 1).mean((2, 4)) / 127.5 - 1
+
+
+@pytest.fixture(scope="module")
+def ring():
+    """4,000 points on a ring of eight clouds."""
+    return datasets.ring(4000)[0]
+
+
+@pytest.fixture
+def train(digits, ring):
+    """Make a model by a function, train it on the data that fit it, watched for symptoms."""
+
+    def train(make, *optimizers, steps, data=None, **kwargs):
+        keras.utils.set_random_seed(0)
+        model = make()
+        model.compile(*optimizers)
+        if data is None:
+            data = digits if len(model.sampler.output_shape) == 4 else ring
+        z = training.noise(32, model.latent_dim, seed=9).numpy()
+        watched = Symptoms(data[:32], z, **{"share": 1.0, **kwargs})
+        stream = tf.data.Dataset.from_tensor_slices(data).shuffle(4000, seed=0).repeat().batch(64)
+        model.fit(stream, steps_per_epoch=steps, verbose=0, callbacks=[watched])
+        return watched
+
+    return train
+
+
+def points_gan(**kwargs):
+    return gans.GAN(models.points_generator(2), models.points_discriminator(), **kwargs)
+
+
+def digits_gan(activation="tanh", *, norm=True, **kwargs):
+    return gans.GAN(generator(activation, norm=norm), discriminator(), **kwargs)
+
+
+def names(watched):
+    return [name for _, name, _ in watched.found]
+
+
+# --- one of each, on purpose ---------------------------------------------------------------
+
+SICK = {
+    "D wins": (digits_gan, adam(1e-6), adam(2e-3), 300),
+    "vanishing gradient": (
+        lambda: digits_gan(loss="saturating", disc_updates=3), adam(1e-4), adam(4e-3), 250,
+    ),
+    "mode collapse": (
+        lambda: digits_gan(norm=False, gen_updates=5), adam(5e-3), adam(2e-4), 600,
+    ),
+    "oscillation": (points_gan, adam(2e-2, 0.9), adam(2e-2, 0.9), 900),
+    "outputs outside the range": (lambda: digits_gan("linear"), adam(1e-3), adam(1e-3), 250),
+    "outputs in a part of the range": (
+        lambda: digits_gan("sigmoid"), adam(1e-3), adam(1e-3), 250,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SICK)
+def test_a_sickness_is_named_once_with_its_remedy_and_its_lesson(train, capsys, name):
+    make, g_optimizer, d_optimizer, steps = SICK[name]
+    g_optimizer, d_optimizer = (
+        type(o).from_config(o.get_config()) for o in (g_optimizer, d_optimizer)
+    )
+    watched = train(make, g_optimizer, d_optimizer, steps=steps)
+    assert names(watched).count(name) == 1
+    if name != "oscillation":  # on the ring it comes with collapses
+        assert names(watched) == [name]
+    (says,) = (says for _, found, says in watched.found if found == name)
+    assert re.search(r"\(lesson \d\)\.$", says)
+    assert "{" not in says
+    assert capsys.readouterr().out.count(says) == 1
+
+
+def test_posterior_collapse_is_named(train):
+    make = lambda: vaes.VAE(encoder(), generator(norm=False), beta=20.0)  # noqa: E731
+    assert names(train(make, optimizers.Adam(1e-3), steps=550)) == ["posterior collapse"]
+
+
+@pytest.mark.parametrize(("rates", "still"), [((0.0, 1e-5), "generator"), ((1e-4, 0.0), "disc")])
+def test_a_network_that_does_not_move_is_named(train, rates, still):
+    watched = train(digits_gan, *map(adam, rates), steps=200)
+    assert names(watched) == ["a network stands still"]
+    assert f"the {still}" in watched.found[0][2]
+
+
+def test_a_network_at_rest_by_its_schedule_is_not_said_to_stand_still(train):
+    make = lambda: digits_gan(schedule=training.in_phases({0: lambda step: (1, 0)}))  # noqa: E731
+    watched = train(make, adam(1e-3), adam(1e-5), steps=200)
+    assert watched.found == []
+    assert np.isnan(watched.history["moved_generator"]).all()
+    assert min(watched.history["moved_discriminator"]) > 1e-5
+
+
+def test_nan_stops_training_at_once(train):
+    make = lambda: digits_gan("linear", loss="least_squares")  # noqa: E731
+    watched = train(make, SGD(1e4), SGD(1e4), steps=300)
+    (step, name, says), *more = watched.found
+    assert (name, more) == ("NaN", [])
+    assert step == watched.steps < 20
+    assert re.match(r"[dg]_loss is (nan|inf)", says)
+
+
+def test_a_loss_that_was_not_computed_yet_is_not_nan(train):
+    watched = train(
+        lambda: digits_gan(schedule=lambda step: (1, 0)), adam(1e-4), adam(1e-4), steps=5
+    )
+    assert watched.steps == 5
+    assert watched.found == []
+
+
+def slow(stream):
+    """The same stream, a fiftieth of a second a batch."""
+
+    def wait(pictures):
+        import time
+
+        time.sleep(0.02)
+        return pictures
+
+    def pass_on(pictures):
+        return tf.ensure_shape(tf.numpy_function(wait, [pictures], tf.float32), (64, 7, 7, 1))
+
+    return stream.map(pass_on)
+
+
+def test_input_starvation_is_named(digits):
+    model = digits_gan()
+    model.compile(adam(1e-4), adam(1e-4))
+    watched = Symptoms(digits[:32], np.zeros((32, 16)), every=10, share=1.0)
+    stream = tf.data.Dataset.from_tensors(digits[:64]).repeat()
+    model.fit(watched.watch(slow(stream)), steps_per_epoch=50, verbose=0, callbacks=[watched])
+    assert names(watched) == ["input starvation"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "named"), [(0, 1, True), (0, 255, True), (-1, 1, False), (-1.5, 1.5, True)]
+)
+def test_a_stream_out_of_range_is_named_even_when_fit_could_not_look(digits, low, high, named):
+    model = digits_gan()
+    model.compile(adam(1e-4), adam(1e-4))
+    watched = Symptoms(digits[:32], np.zeros((32, 16)), every=5, share=1.0)
+    first = tf.data.Dataset.from_tensors(digits[:64])
+    others = tf.data.Dataset.from_tensors(digits[:64] * (high - low) / 2 + (high + low) / 2)
+    stream = others.repeat() if low == -1 else first.concatenate(others.repeat())
+    if low == 0:
+        model.check_batch = lambda batch: None
+        stream = others.repeat()
+    model.fit(watched.watch(stream), steps_per_epoch=30, verbose=0, callbacks=[watched])
+    assert ("inputs outside the range" in names(watched)) == named
+
+
+# --- silence -------------------------------------------------------------------------------
+
+HEALTHY = {
+    "points": (points_gan, (adam(1e-3), adam(2e-3)), 800),
+    "non-saturating": (digits_gan, (adam(5e-4), adam(5e-4)), 600),
+    "hinge": (lambda: digits_gan(loss="hinge"), (adam(5e-4), adam(5e-4)), 600),
+    "least squares": (lambda: digits_gan(loss="least_squares"), (adam(5e-4), adam(5e-4)), 600),
+    "gradient penalty": (
+        lambda: gans.WassersteinGAN(generator(), discriminator(), disc_updates=3),
+        (adam(5e-4), adam(5e-4)), 500,
+    ),
+    "VAE": (lambda: vaes.VAE(encoder(), generator(norm=False), beta=0.1), (adam(1e-3),), 600),
+    "two phases": (
+        lambda: digits_gan(
+            schedule=training.in_phases({0: training.every(gen=4), 300: training.every(disc=4)})
+        ),
+        (adam(2e-4), adam(2e-4)), 600,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_training_is_silent(train, capsys, name):
+    make, its_optimizers, steps = HEALTHY[name]
+    fresh = [type(o).from_config(o.get_config()) for o in its_optimizers]
+    watched = train(make, *fresh, steps=steps)
+    assert watched.found == []
+    assert "Step" not in capsys.readouterr().out
+    assert len(watched.history["step"]) == steps // 50
+
+
+@pytest.mark.slow
+def test_the_digits_of_lesson_1_are_silent():
+    digits = datasets.load("mnist").train
+    keras.utils.set_random_seed(1)
+    gan = gans.GAN(models.digit_generator(), models.digit_discriminator(), seed=1)
+    gan.compile(*(optimizers.Adam(2e-3, beta_1=0.5, beta_2=0.99) for _ in "gd"))
+    watched = Symptoms(digits.sample(32), training.noise(32, 64, seed=9).numpy(), share=1.0)
+    stream = watched.watch(digits.batches(32, seed=1))
+    gan.fit(stream, steps_per_epoch=500, verbose=0, callbacks=[watched])
+    assert [name for name in names(watched) if name != "input starvation"] == []
+    assert max(watched.history["input_high"]) == 1
+    assert min(watched.history["input_low"]) == -1
+
+
+# --- when it is told, from numbers made up -------------------------------------------------
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Which symptoms are told at which look, for numbers of each look."""
+
+    def told(looks):
+        watched = Symptoms(
+            np.zeros((32, 4, 4, 1)) + np.arange(32).reshape(-1, 1, 1, 1), np.zeros((32, 3))
+        )
+        watched.steps = 0
+        for numbers in looks:
+            watched.steps += 100
+            line = {"step": 1000.0 + watched.steps, **numbers}
+            monkeypatch.setattr("helpers.statistics.Statistics.look", lambda self, line=line: line)
+            watched.history = {
+                name: [*watched.history.get(name, []), value] for name, value in line.items()
+            }
+            watched.look()
+        return [(step // 100, name) for step, name, _ in watched.found]
+
+    return told
+
+
+WINS = {"d_real": 1.0, "d_fake": 1.0, "d_loss": 0.001}
+FAIR = {"d_real": 0.7, "d_fake": 0.7, "d_loss": 0.6}
+
+
+def test_a_symptom_is_told_after_four_looks_and_not_again_while_it_lasts(told):
+    assert told([FAIR, FAIR, *[WINS] * 20]) == [(6, "D wins")]
+
+
+def test_a_symptom_that_flickers_is_told_once(told):
+    assert told([*[WINS] * 5, FAIR] * 4) == [(4, "D wins")]
+
+
+def test_a_symptom_that_went_away_is_told_again(told):
+    assert told([*[WINS] * 5, *[FAIR] * 9, *[WINS] * 5]) == [(4, "D wins"), (18, "D wins")]
+
+
+def test_a_consequence_is_not_told_beside_its_cause(told):
+    alike = {"diversity": 0.01, "g_loss": 9.0}
+    assert told([{**WINS, **alike}] * 6) == [(4, "D wins")]
+    assert told([{**FAIR, **alike}] * 6) == [(4, "mode collapse")]
+
+
+@pytest.mark.parametrize(
+    ("name", "sick", "well"),
+    [
+        ("D wins", WINS, WINS | {"d_loss": 0.06}),  # healthiest loss seen at accuracies of 0.996
+        ("D wins", WINS, WINS | {"d_fake": 0.97}),
+        ("vanishing gradient", {"g_gradient": 0.005}, {"g_gradient": 0.067}),
+        ("mode collapse", {"diversity": 0.2, "g_loss": 1}, {"diversity": 0.56, "g_loss": 1}),
+        ("posterior collapse", {"kl": 0.06}, {"kl": 1.3}),
+        ("posterior collapse", {"kl": 0.06}, {"kl": 0.06, "g_loss": 1}),
+        ("oscillation", {"drift": 0.97}, {"drift": 0.65}),
+        ("outputs outside the range", {"low": -1, "high": 1.1}, {"low": -1, "high": 1.0}),
+        ("outputs in a part of the range", {"low": 0, "high": 1}, {"low": -1, "high": -0.3}),
+        ("outputs in a part of the range", {"low": -0.5, "high": 0.5}, {"low": -0.8, "high": 0.1}),
+        ("input starvation", {"waiting": 0.5}, {"waiting": 0.1}),
+        (
+            "inputs outside the range",
+            {"input_low": 0, "input_high": 1},
+            {"input_low": -1, "input_high": 1},
+        ),
+        ("a network stands still", {"moved_generator": 0.0}, {"moved_generator": 5e-5}),
+    ],
+)  # fmt: skip
+def test_bounds_lie_between_what_healthy_and_what_sick_trainings_showed(told, name, sick, well):
+    assert told([sick] * LOOKS) == [(LOOKS, name)]
+    assert told([well] * LOOKS) == []
+
+
+def test_unknown_numbers_show_nothing():
+    recent = Recent({"step": np.full(LOOKS, 1e6)})
+    assert [symptom.name for symptom in SYMPTOMS if symptom.shows(recent)] == []
+
+
+def test_samples_are_not_judged_early():
+    alike = {"diversity": np.zeros(LOOKS), "g_loss": np.ones(LOOKS)}
+    assert not symptoms.mode_collapse(Recent({"step": np.arange(1, 5) * 50, **alike}))
+    assert symptoms.mode_collapse(Recent({"step": np.arange(7, 11) * 50, **alike}))
+
+
+def test_points_have_no_range(train):
+    watched = train(points_gan, adam(1e-3), adam(2e-3), steps=200)
+    assert max(watched.history["high"]) > 1.02
+    assert watched.found == []
+
+
+def test_a_continued_run_does_not_tell_anew(told):
+    watched = Symptoms(np.eye(32).reshape(32, 4, 8, 1), np.zeros((32, 3)))
+    watched.found, watched._unseen, watched.history = [(7, "a", "b")], {"a": 3}, {"step": [5.0]}
+    other = Symptoms(np.eye(32).reshape(32, 4, 8, 1), np.zeros((32, 3)))
+    other.load_state(watched.state())
+    assert (other.found, other._unseen, other.history) == (
+        [(7, "a", "b")],
+        {"a": 3},
+        {"step": [5.0]},
+    )
+
+
+# --- the device ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("card", "listed", "visible", "device", "environment", "idle"),
+    [
+        (True, [], [], "CPU:0", None, True),  # a card, but a TensorFlow that cannot use it
+        (False, [], [], "CPU:0", None, False),
+        (True, [], [], "CPU:0", "-1", False),  # hidden on purpose
+        (True, ["GPU"], [], "CPU:0", None, False),  # hidden by DEVICE = "cpu"
+        (True, ["GPU"], ["GPU"], "GPU:0", None, False),
+        (True, ["GPU"], ["GPU"], "CPU:0", None, True),
+    ],
+)
+def test_a_gpu_that_lies_idle_is_seen(
+    monkeypatch, card, listed, visible, device, environment, idle
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if environment:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", environment)
+    monkeypatch.setattr(symptoms, "has_nvidia_card", lambda: card)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: listed)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: visible)
+    value = SimpleNamespace(device=f"/job:localhost/replica:0/task:0/device:{device}")
+    model = SimpleNamespace(weights=[SimpleNamespace(value=value)])
+    assert symptoms.gpu_lies_idle(model) == idle
+
+
+def test_an_idle_gpu_is_told_before_training(train, monkeypatch):
+    monkeypatch.setattr(symptoms, "gpu_lies_idle", lambda model: True)
+    watched = train(points_gan, adam(1e-3), adam(1e-3), steps=1)
+    assert [(step, name) for step, name, _ in watched.found] == [(0, "no GPU in use")]
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "found"),
+    [(0, "GPU 0: NVIDIA H200 (UUID: ...)\n", True), (9, "failed", False), (0, "No devices", False)],
+)
+def test_the_drivers_tool_is_asked_for_a_card(monkeypatch, code, out, found):
+    symptoms.has_nvidia_card.cache_clear()
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
+    done = SimpleNamespace(returncode=code, stdout=out)
+    monkeypatch.setattr("subprocess.run", lambda *args, **kwargs: done)
+    assert symptoms.has_nvidia_card() == found
+    symptoms.has_nvidia_card.cache_clear()
