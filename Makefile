@@ -54,7 +54,7 @@ run-distributed: $(HAVE_LEARNER) ## Try several machines on one: two processes t
 
 test: lint ## Everything that has to pass: style, types, tests, and the lessons in the smoke profile
 	@echo "==> tests: pytest"
-	$(PY) -m pytest $(PYTEST_FLAGS)
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_FLAGS)
 	@echo "==> lessons: the smoke profile, with a run folder of its own"
 	GAN_RUNS=build/smoke/runs $(PY) tools/run_lessons.py --profile smoke --out build/smoke
 

@@ -151,7 +151,8 @@ def draw_losses(
         axes.plot(at[some], strong[some], color=line.get_color(), label=label)
         shown.append(losses)
     if coin_toss:
-        axes.axhline(np.log(2), color="black", linewidth=0.6, linestyle=":", label="coin toss (ln 2)")
+        label = "coin toss (ln 2)"
+        axes.axhline(np.log(2), color="black", linewidth=0.6, linestyle=":", label=label)
     axes.set_xlabel("training step")
     axes.set_ylabel("loss")
     if any(len(losses) for losses in shown):

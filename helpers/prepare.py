@@ -5,28 +5,30 @@ set is decoded once, to the size that a lesson needs, and every epoch reads the 
 """
 
 import contextlib
-import itertools
 import json
 import os
 import pathlib
 import shutil
 import time
 import zipfile
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 
 from helpers.checks import DataError
-from helpers.decoding import Size, check_damage, decoded, pool
+from helpers.decoding import Size, check_damage, cores, decoded
 from helpers.readers import Pictures
 from helpers.waiting import Progress, alone
 
 VERSION = 1  # of what `decoding.decode` makes: another number makes all arrays anew
 SECONDS_BETWEEN_SAVES = 2.0
-BLOCK = 16  # so many pictures a thread decodes in one go
+MANY = 3_000
+"""So many pictures take longer to decode than it takes to start other processes."""
+
+Block: TypeAlias = "list[tuple[NDArray[np.uint8] | None, str]]"
 
 
 def prepared(
@@ -151,11 +153,9 @@ class _Array:
         progress = Progress(f"preparing {self.file.stem}", total, state["done"])
         step = int(np.clip(2**24 // self._picture_bytes(), 16, 512))
         saved = time.monotonic()
-        for start in range(state["done"], total, step):
-            positions = range(start, min(start + step, total))
-            blocks = [positions[i : i + BLOCK] for i in range(0, len(positions), BLOCK)]
-            results = itertools.chain.from_iterable(pool().map(self._decode, blocks))
-            for i, (image, why) in zip(positions, results, strict=True):
+        blocks = [range(i, min(i + step, total)) for i in range(state["done"], total, step)]
+        for positions, block in zip(blocks, self._decoded(blocks), strict=True):
+            for i, (image, why) in zip(positions, block, strict=True):
                 if image is None:
                     state["skipped"].append([i, self.pictures.names[i], why])
                 else:
@@ -171,8 +171,21 @@ class _Array:
                 saved = time.monotonic()
         progress.end()
 
-    def _decode(self, block: range) -> list[tuple[NDArray[np.uint8] | None, str]]:
-        return [decoded(self.pictures, self.size, self.crop, i) for i in block]
+    def _decoded(self, blocks: list[range]) -> Iterator[Block]:
+        """The pictures of each block in order; by several processes if there are many.
+
+        Pillow lets other threads run while it decodes, but it decodes so fast that they wait
+        for one another: two threads were no faster than one, two processes twice as fast.
+        """
+        if sum(map(len, blocks)) < MANY:
+            for block in blocks:
+                yield [decoded(self.pictures, self.size, self.crop, i) for i in block]
+            return
+        import joblib
+
+        work = joblib.delayed(_decoded_block)
+        jobs = (work(self.pictures.choose(np.array(b)), self.size, self.crop) for b in blocks)
+        yield from joblib.Parallel(n_jobs=cores(), return_as="generator")(jobs)
 
     def _save(self, part: Any, state: dict[str, Any]) -> None:
         """Write the manifest only after what it tells of is on the disk."""
@@ -198,3 +211,7 @@ class _Array:
                 f"{self.file} needs {needed / 2**30:.1f} GiB more, and {free / 2**30:.1f} GiB are "
                 f"free. Choose a smaller image_size or count, or load with prepared=False."
             )
+
+
+def _decoded_block(pictures: Pictures, size: Size, crop: int | None) -> Block:
+    return [decoded(pictures, size, crop, i) for i in range(len(pictures))]

@@ -35,7 +35,8 @@ class Statistics(keras.callbacks.Callback):
             pictures; ``drift``, how far the mean of all samples has moved, in the same unit;
             ``moved_<network>``, the relative change of a network's weights since the last look;
             NaN for a network that the schedule kept at rest. Of a stream given to :meth:`watch`
-            also ``waiting``, the share of the time that steps waited for their batch, and
+            also ``waiting``, the share of the time that steps waited for their batch,
+            ``wait_seconds``, how long each did, and
             ``input_low`` and ``input_high``, the ends of its numbers.
     """
 
@@ -55,7 +56,7 @@ class Statistics(keras.callbacks.Callback):
         self._forget()
 
     def watch(self, stream: Any) -> Any:
-        """The same stream for ``.fit``, watched: how long steps wait for it, and its range.
+        """The same stream, watched: how long steps wait for it, and its range; ``.fit`` calls it.
 
         Only a ``tf.data.Dataset`` can be watched; anything else is returned as it is.
         """
@@ -129,6 +130,7 @@ class Statistics(keras.callbacks.Callback):
             self._last_weights[name] = new
         if self._arrived:
             line["waiting"] = self._waited / max(now - self._interval_began, 1e-9)
+            line["wait_seconds"] = self._waited / max(self.steps - self._first, 1)
             line |= {"input_low": self._input_low, "input_high": self._input_high}
         self._last_samples = samples
         append(self.history, line)

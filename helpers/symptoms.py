@@ -90,8 +90,8 @@ def oscillation(recent: Recent) -> bool:
 
 
 def starvation(recent: Recent) -> bool:
-    """Steps spend much of their time waiting for pictures."""
-    return recent.above("waiting", 0.3)
+    """Steps spend much of their time waiting for pictures, and not because they are so short."""
+    return recent.above("waiting", 0.3) and recent.above("wait_seconds", 0.01)
 
 
 def inputs_outside(recent: Recent) -> bool:
@@ -226,7 +226,7 @@ class Symptoms(Statistics):
 
     Example:
         >>> symptoms = Symptoms(digits.sample(32), z)
-        >>> gan.fit(symptoms.watch(digits.batches(64)), steps_per_epoch=900, callbacks=[symptoms])
+        >>> gan.fit(digits.batches(64), steps_per_epoch=900, callbacks=[symptoms])
     """
 
     def __init__(self, real: Any, z: Any, **kwargs: Any) -> None:

@@ -22,9 +22,11 @@ class Progress:
 
     def show(self, done: int) -> None:
         """Say that so many are done."""
+        if done <= self.first:
+            return  # nothing yet to tell the speed from
         now = time.monotonic()
         speed = (done - self.first) / max(now - self.began, 1e-9)
-        left = (self.total - done) / speed if self.total and speed else 0.0
+        left = (self.total - done) / speed if self.total else 0.0
         first_time = self.shown == self.began
         if now - self.shown < 0.5 or (first_time and now - self.began + left < 2):
             return

@@ -93,7 +93,7 @@ def test_a_step_counts_and_only_ours_has_an_ema_copy(name, real):
     gan = model(name)
     losses = gan.train_step(real)
     assert int(gan.step) == 1
-    assert set(losses) == {"d_loss", "g_loss"}
+    assert {"d_loss", "g_loss"} <= set(losses)
     assert (gan.ema_generator is None) == (name in PUBLISHED)
 
 

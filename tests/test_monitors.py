@@ -206,7 +206,7 @@ def test_the_coin_toss_is_drawn_for_cross_entropy_alone(drive, loss, drawn):
     drive(monitor, 2)
     monitor.model.loss_name = loss
     labels = [line.get_label() for line in monitor.figure().axes[0].lines]
-    assert ("coin toss" in labels) == drawn
+    assert ("coin toss (ln 2)" in labels) == drawn
 
 
 def test_gaps_and_peaks_do_not_hide_a_curve():

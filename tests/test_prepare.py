@@ -241,6 +241,19 @@ def test_the_lock_of_a_process_that_died_is_free(album, tmp_path, worker):
     assert len(images) == 1_000
 
 
+def test_several_processes_make_the_same_array_as_one(album, tmp_path, monkeypatch):
+    pictures = readers.pictures_in(album("set.zip", n=60, files={"000007.jpg": b"no"}))
+    alone_file, together = tmp_path / "alone" / "set.npy", tmp_path / "together" / "set.npy"
+    monkeypatch.setattr(prepare.np, "clip", lambda *_: 16)  # small blocks, so that there are some
+    prepare.prepared(pictures, alone_file, (64, 64))
+    monkeypatch.setattr(prepare, "MANY", 1)
+    monkeypatch.setattr(prepare, "decoded", None)  # this process decodes nothing itself
+    _, kept, skipped = prepare.prepared(pictures, together, (64, 64))
+    assert together.read_bytes() == alone_file.read_bytes()
+    assert len(kept) == len(pictures) - 1
+    assert len(skipped) == 1
+
+
 def test_labels_are_kept_beside_the_array(tmp_path):
     file = tmp_path / "set.npy"
     prepare.keep_labels(file, np.array([1, 0, 1]), ("a", "b"))

@@ -182,7 +182,7 @@ def test_input_starvation_is_named(digits):
     model.compile(adam(1e-4), adam(1e-4))
     watched = Symptoms(digits[:32], np.zeros((32, 16)), every=10, share=1.0)
     stream = tf.data.Dataset.from_tensors(digits[:64]).repeat()
-    model.fit(watched.watch(slow(stream)), steps_per_epoch=50, verbose=0, callbacks=[watched])
+    model.fit(slow(stream), steps_per_epoch=50, verbose=0, callbacks=[watched])
     assert names(watched) == ["input starvation"]
 
 
@@ -199,7 +199,7 @@ def test_a_stream_out_of_range_is_named_even_when_fit_could_not_look(digits, low
     if low == 0:
         model.check_batch = lambda batch: None
         stream = others.repeat()
-    model.fit(watched.watch(stream), steps_per_epoch=30, verbose=0, callbacks=[watched])
+    model.fit(stream, steps_per_epoch=30, verbose=0, callbacks=[watched])
     assert ("inputs outside the range" in names(watched)) == named
 
 
@@ -242,7 +242,7 @@ def test_the_digits_of_lesson_1_are_silent():
     gan = gans.GAN(models.digit_generator(), models.digit_discriminator(), seed=1)
     gan.compile(*(optimizers.Adam(2e-3, beta_1=0.5, beta_2=0.99) for _ in "gd"))
     watched = Symptoms(digits.sample(32), training.noise(32, 64, seed=9).numpy(), share=1.0)
-    stream = watched.watch(digits.batches(32, seed=1))
+    stream = digits.batches(32, seed=1)
     gan.fit(stream, steps_per_epoch=500, verbose=0, callbacks=[watched])
     assert [name for name in names(watched) if name != "input starvation"] == []
     assert max(watched.history["input_high"]) == 1
@@ -309,7 +309,16 @@ def test_a_consequence_is_not_told_beside_its_cause(told):
         ("outputs outside the range", {"low": -1, "high": 1.1}, {"low": -1, "high": 1.0}),
         ("outputs in a part of the range", {"low": 0, "high": 1}, {"low": -1, "high": -0.3}),
         ("outputs in a part of the range", {"low": -0.5, "high": 0.5}, {"low": -0.8, "high": 0.1}),
-        ("input starvation", {"waiting": 0.5}, {"waiting": 0.1}),
+        (
+            "input starvation",
+            {"waiting": 0.5, "wait_seconds": 0.02},
+            {"waiting": 0.1, "wait_seconds": 0.02},
+        ),
+        (
+            "input starvation",
+            {"waiting": 0.5, "wait_seconds": 0.02},
+            {"waiting": 0.5, "wait_seconds": 0.002},
+        ),
         (
             "inputs outside the range",
             {"input_low": 0, "input_high": 1},

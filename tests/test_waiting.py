@@ -19,6 +19,8 @@ def test_progress_tells_how_far_how_fast_and_how_long_and_is_silent_when_short(c
     assert capsys.readouterr().out == ""
     progress = Progress("preparing", 100, done=20)
     clock.now += 10
+    progress.show(20)
+    assert capsys.readouterr().out == "", "nothing to tell the speed from"
     progress.show(40)
     assert capsys.readouterr().out.rstrip() == "\rpreparing: 40 of 100, 2/s, 0:30 left"
     clock.now += 0.1
