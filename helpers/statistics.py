@@ -177,7 +177,7 @@ class Allowance:
     Asked by :meth:`permits`; what is done under ``with`` is measured.
 
     Args:
-        share: of the time.
+        share: of the time; 1: no limit.
     """
 
     def __init__(self, share: float) -> None:
@@ -189,7 +189,8 @@ class Allowance:
 
         The first time, whose cost nobody knows, is permitted.
         """
-        fits = self.spent + self.spent / max(1, self.permitted) <= self.share * elapsed
+        expected = self.spent + self.spent / max(1, self.permitted)
+        fits = self.share >= 1 or expected <= self.share * elapsed
         self.permitted += fits
         return fits
 

@@ -185,6 +185,13 @@ def test_fit_watches_a_stream_and_the_range_of_the_input_is_noted(build, picture
 # --- cost and record ------------------------------------------------------------------------
 
 
+def test_an_allowance_of_everything_has_no_limit():
+    allowance = Allowance(1.0)
+    for _ in range(5):
+        assert allowance.permits(0.001)
+        allowance.spent += 10.0
+
+
 def test_an_allowance_keeps_to_its_share(clock):
     allowance, began, spent = Allowance(0.05), clock.now, 0
     for _ in range(1000):
