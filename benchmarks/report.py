@@ -1,10 +1,10 @@
 """What the benchmarks print and note in common: aligned tables, and the machine."""
 
-import os
 import platform
 from collections.abc import Sequence
 
 from helpers._backend import keras, tf
+from helpers.waiting import cores
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -18,11 +18,10 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> dict[str, str | int | None]:
+def machine() -> dict[str, str | int]:
     """What the figures are measured on: CPU cores that may be used, and versions."""
-    known = hasattr(os, "sched_getaffinity")
     return {
-        "cores": len(os.sched_getaffinity(0)) if known else os.cpu_count(),
+        "cores": cores(),
         "processor": platform.processor() or platform.machine(),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

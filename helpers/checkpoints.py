@@ -275,15 +275,13 @@ def guarding(
     Raises:
         ValueError: two checkpoints, another model's, or arguments that do not go with one.
     """
-    callbacks = arguments.get("callbacks") or []
-    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    among = [one for one in callbacks if isinstance(one, Checkpoint)]
+    among = [one for one in arguments["callbacks"] if isinstance(one, Checkpoint)]
     if not among:
         yield arguments
         return
     if len(among) > 1 or among[0].model is not model:
         raise ValueError("fit takes one Checkpoint, which was made with the model it trains.")
-    settled = among[0].settle(batches, epochs, {**arguments, "callbacks": callbacks})
+    settled = among[0].settle(batches, epochs, arguments)
     try:
         with among[0].heeding_signals():
             yield settled

@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import functools
 import io
-import os
 import pathlib
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ from PIL import Image, ImageOps
 
 from helpers.checks import DataError
 from helpers.readers import Pictures
+from helpers.waiting import cores
 
 MOST_DAMAGED = 0.05
 ROOM = 1.25  # a JPEG is decoded to no less than this, times the size needed
@@ -204,12 +204,4 @@ def decoded(
 @functools.cache
 def pool() -> concurrent.futures.ThreadPoolExecutor:
     """Threads that decode, two for a core: Pillow lets the others run while it decodes."""
-    known = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
-    return concurrent.futures.ThreadPoolExecutor(2 * cores, thread_name_prefix="decode")
-
-
-def cores() -> int:
-    """How many processor cores this process may use."""
-    known = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    return concurrent.futures.ThreadPoolExecutor(2 * cores(), thread_name_prefix="decode")

@@ -19,9 +19,9 @@ import PIL
 from numpy.typing import NDArray
 
 from helpers.checks import DataError
-from helpers.decoding import Size, check_damage, cores, decoded
+from helpers.decoding import Size, check_damage, decoded
 from helpers.readers import Pictures
-from helpers.waiting import Progress, alone
+from helpers.waiting import Progress, alone, cores
 
 VERSION = 1  # of what `decoding.decode` makes: another number makes all arrays anew
 SECONDS_BETWEEN_SAVES = 2.0

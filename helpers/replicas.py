@@ -118,10 +118,8 @@ def together(model: Any, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield arguments
         return
     check_same_start(model)
-    callbacks = arguments.get("callbacks") or []
-    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
     try:
-        yield {**arguments, "callbacks": [*callbacks, StopTogether()]}
+        yield {**arguments, "callbacks": [*arguments["callbacks"], StopTogether()]}
     except _LOST as error:
         raise RuntimeError(
             "another worker has gone: its process was stopped, or its machine or the network "

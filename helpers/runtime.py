@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 import psutil
 
 from helpers import checks
+from helpers.waiting import cores
 
 PROFILES = ("smoke", "quick", "full")
 
@@ -277,11 +278,10 @@ def report(policy: str | None = None) -> str:
     from helpers._backend import keras, tf
 
     devices = [d.name.split(":", 1)[1] for d in tf.config.get_visible_devices("GPU")]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory()
     lines = {
         "profile": f"{profile()} (of {', '.join(PROFILES)}; set GAN_PROFILE to choose)",
-        "device": ", ".join(devices) if devices else f"no GPU: training on {cores} CPU cores",
+        "device": ", ".join(devices) if devices else f"no GPU: training on {cores()} CPU cores",
         "memory": f"{memory.available / 2**30:.0f} of {memory.total / 2**30:.0f} GiB free",
         "precision": policy or keras.config.dtype_policy().name,
         "software": f"Python {platform.python_version()}, TensorFlow {tf.__version__}, "

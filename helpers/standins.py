@@ -34,7 +34,7 @@ from PIL import Image
 
 from helpers import anime, checks, collage, portraits
 from helpers.checks import DataError
-from helpers.waiting import Progress
+from helpers.waiting import Progress, cores
 
 DRAWN = ("celeba", "anime", "emnist")
 VERSION = 1
@@ -212,7 +212,7 @@ def _chunks(
     """The chunks in order, as they are finished, and how many pictures that makes."""
     firsts = range(0, count, CHUNK)
     files = {first: folder / f"{first}.chunk" for first in firsts}
-    workers = min(_cores(), len(firsts) // 3)  # to start one takes as long as some 300 pictures
+    workers = min(cores(), len(firsts) // 3)  # to start one takes as long as some 300 pictures
     with contextlib.ExitStack() as stack:
         crew = [
             stack.enter_context(_worker(folder, name, count, seed, i, workers))
@@ -226,12 +226,6 @@ def _chunks(
                 _look_after(crew, name, folder)
                 time.sleep(0.05)
             yield min(first + CHUNK, count), file
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

@@ -123,10 +123,10 @@ class Statistics(keras.callbacks.Callback):
         line["diversity"] = mean_distance(samples) / self._real_distance
         moved = samples.mean(axis=0) - self._last_samples.mean(axis=0)
         line["drift"] = float(np.linalg.norm(moved)) / self._real_distance
+        at_rest = self._at_rest()
         for name, network in self._networks.items():
             old, new = self._last_weights[name], _some_of(network)
-            at_rest = name in self._at_rest()
-            line[f"moved_{name}"] = np.nan if at_rest else _relative_change(old, new)
+            line[f"moved_{name}"] = np.nan if name in at_rest else _relative_change(old, new)
             self._last_weights[name] = new
         if self._arrived:
             line["waiting"] = self._waited / max(now - self._interval_began, 1e-9)

@@ -183,7 +183,8 @@ class SteppedModel(keras.Model):
         self.check_batch(_first_batch(x if y is None else (x, y)))
         if not hasattr(x, "shape"):
             kwargs.setdefault("shuffle", False)  # streams shuffle themselves; Keras would warn
-        for callback in tf.nest.flatten(kwargs.get("callbacks") or []):
+        kwargs["callbacks"] = tf.nest.flatten(kwargs.get("callbacks") or [])  # one needs no list
+        for callback in kwargs["callbacks"]:
             x = callback.watch(x) if hasattr(callback, "watch") else x  # is the input too slow?
         with (
             replicas.together(self, kwargs) as agreed,

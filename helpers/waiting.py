@@ -1,6 +1,7 @@
-"""What takes long: a line that tells how far it is, and one process at a time."""
+"""What takes long: how far it is, how many can share the work, one process at a time."""
 
 import contextlib
+import os
 import pathlib
 import time
 from collections.abc import Iterator
@@ -53,6 +54,12 @@ class Progress:
     @property
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    known = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

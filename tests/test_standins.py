@@ -223,7 +223,7 @@ def test_an_interrupted_drawing_ends_its_workers_and_cleans_up(tmp_path, monkeyp
     def interrupt(*chunk):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(standins, "_cores", lambda: 2)
+    monkeypatch.setattr(standins, "cores", lambda: 2)
     monkeypatch.setattr(standins, "_append", interrupt)
     monkeypatch.setattr(
         standins.subprocess,
@@ -266,7 +266,7 @@ def test_a_worker_that_fails_is_reported_with_its_last_words(tmp_path, monkeypat
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho one >&2\necho the pen is broken >&2\nexit 3\n")
     python.chmod(0o755)
-    monkeypatch.setattr(standins, "_cores", lambda: 2)
+    monkeypatch.setattr(standins, "cores", lambda: 2)
     monkeypatch.setattr(standins.sys, "executable", str(python))
     with pytest.raises(DataError, match="code 3: the pen is broken"):
         standins.draw("anime", tmp_path / "anime", 700)
