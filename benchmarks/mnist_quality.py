@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from benchmarks.recipes import RECIPES
 from benchmarks.report import aligned, machine
-from helpers import datasets, metrics, plotting, runtime, training
+from helpers import datasets, feature_networks, metrics, plotting, runtime, training
 from helpers._backend import keras
 from helpers.runs import save_network, write_json
 
@@ -119,7 +119,7 @@ def compare(recipes: list[str], seconds: float, seed: int, folder: pathlib.Path)
     """Train and score recipes on one budget; write and return what becomes ``scores.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     digits = datasets.load("mnist")
-    network = metrics.feature_network("digits")
+    network = feature_networks.load("digits")
     scorer = metrics.Scorer.against(network, datasets.to_float(digits.test.images))
     result: dict[str, Any] = {
         "seconds": seconds,

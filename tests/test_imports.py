@@ -18,7 +18,7 @@ ORDER = """
     widgets runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
     models cyclegan vaes gans adversarial training checkpoints replicas mid_epoch model_state
-    archives export runs symptoms monitors statistics metrics latent plotting
+    archives export runs symptoms monitors statistics metrics feature_networks latent plotting
 """.split()  # noqa: SIM905
 LEAVES = ["checks", "waiting", "_backend"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import recipes
-from helpers import datasets, gans, metrics, models, training
+from helpers import datasets, feature_networks, gans, metrics, models, training
 from helpers._backend import keras, tf
 
 LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/01_gan_basics_mnist.ipynb"
@@ -120,7 +120,7 @@ def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
         "digits": mnist.train,
         "first_of_each": [int(np.argmax(mnist.train.labels == k)) for k in range(10)],
         "scorer": metrics.Scorer.against(
-            metrics.feature_network("digits"), datasets.to_float(mnist.test.images[:2_000])
+            feature_networks.load("digits"), datasets.to_float(mnist.test.images[:2_000])
         ),
         "my_answer": None,
     }

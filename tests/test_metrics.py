@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from helpers import datasets, metrics
+from helpers import datasets, feature_networks, metrics
 from helpers._backend import keras
 
 
@@ -174,13 +174,13 @@ def shipped(tmp_path, monkeypatch):
     digest = hashlib.sha256((tmp_path / "tiny.keras").read_bytes()).hexdigest()
     card = json.dumps({"sha256": digest, "accuracy": 0.5})
     (tmp_path / "tiny.json").write_text(card, encoding="utf-8")
-    monkeypatch.setattr(metrics, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(feature_networks, "WEIGHTS_FOLDER", tmp_path)
     return tmp_path, classifier
 
 
 def test_a_feature_network_gives_features_and_probabilities(shipped, pictures):
     _, classifier = shipped
-    network = metrics.feature_network("tiny")
+    network = feature_networks.load("tiny")
     features, probabilities = network(pictures)
     assert (features.shape, probabilities.shape) == ((16, 6), (16, 3))
     assert features.dtype == probabilities.dtype == np.float64
@@ -203,7 +203,7 @@ def test_a_feature_network_gives_features_and_probabilities(shipped, pictures):
     ],
 )
 def test_a_feature_network_refuses_what_it_would_misjudge(shipped, pictures, spoil, names):
-    network = metrics.feature_network("tiny")
+    network = feature_networks.load("tiny")
     with pytest.raises(ValueError, match=names):
         network(spoil(pictures))
 
@@ -215,16 +215,16 @@ def test_a_feature_network_that_is_not_the_one_on_its_card_is_refused(shipped):
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
     with pytest.raises(ValueError, match=r"tiny\.keras is not the file on its card.*git checkout"):
-        metrics.feature_network("tiny")
+        feature_networks.load("tiny")
     weights.unlink()
     with pytest.raises(ValueError, match=r"tiny\.keras is missing.*git checkout"):
-        metrics.feature_network("tiny")
+        feature_networks.load("tiny")
     with pytest.raises(ValueError, match=r"no feature network 'faces'.*There is: tiny"):
-        metrics.feature_network("faces")
+        feature_networks.load("faces")
 
 
 def test_a_scorer_gives_the_real_pictures_the_best_scores(shipped, pictures):
-    scorer = metrics.Scorer.against(metrics.feature_network("tiny"), pictures)
+    scorer = metrics.Scorer.against(feature_networks.load("tiny"), pictures)
     scores = scorer(pictures)
     assert set(scores) == {"frechet_distance", "confidence", "smallest_class", "diversity"}
     assert scores["frechet_distance"] == pytest.approx(0, abs=1e-9)
@@ -236,14 +236,14 @@ def test_a_scorer_gives_the_real_pictures_the_best_scores(shipped, pictures):
 
 
 def test_score_generator_scores_the_pictures_it_makes_of_z(shipped, build, pictures, z):
-    scorer = metrics.Scorer.against(metrics.feature_network("tiny"), pictures)
+    scorer = metrics.Scorer.against(feature_networks.load("tiny"), pictures)
     generator = build.generator(keras.layers.Dropout(0.9))
     expected = scorer(np.asarray(generator(z, training=False)))
     assert metrics.score_generator(generator, z, scorer) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_shipped_digit_classifier_reads_digits_it_was_not_trained_on():
-    network = metrics.feature_network("digits")
+    network = feature_networks.load("digits")
     digits = datasets.load("mnist").test
     n = 1_000
     features, probabilities = network(datasets.to_float(digits.images[:n]))

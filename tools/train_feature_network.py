@@ -3,7 +3,7 @@
     python tools/train_feature_network.py digits [--epochs N] [--out data/weights]
 
 Leaves ``<name>.keras`` (weights only, no optimizer) and ``<name>.json``, the card that
-``helpers.metrics.feature_network`` checks it against. The weights are those after the last
+``helpers.feature_networks.load`` checks it against. The weights are those after the last
 epoch: the test pictures are looked at once, afterwards, to fill in the card, so its
 accuracy is an honest one.
 
@@ -28,7 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from helpers import datasets, models
 from helpers._backend import keras, tf
 from helpers.datasets import ImageSet
-from helpers.metrics import WEIGHTS_FOLDER
+from helpers.feature_networks import WEIGHTS_FOLDER
 from helpers.runs import save_network, write_json
 
 BATCH_SIZE = 128

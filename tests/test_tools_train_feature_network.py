@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import train_feature_network as tool
 
-from helpers import datasets, metrics
+from helpers import datasets, feature_networks
 from helpers._backend import keras, tf
 
 
@@ -18,15 +18,15 @@ def digits():
 
 @pytest.fixture(scope="module")
 def card():
-    return json.loads((metrics.WEIGHTS_FOLDER / "digits.json").read_text(encoding="utf-8"))
+    return json.loads((feature_networks.WEIGHTS_FOLDER / "digits.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def weights_copy(tmp_path, monkeypatch):
     """A folder with copies of card and weights, where ``metrics`` now looks."""
-    for file in metrics.WEIGHTS_FOLDER.glob("digits.*"):
+    for file in feature_networks.WEIGHTS_FOLDER.glob("digits.*"):
         shutil.copy(file, tmp_path)
-    monkeypatch.setattr(metrics, "WEIGHTS_FOLDER", tmp_path)
+    monkeypatch.setattr(feature_networks, "WEIGHTS_FOLDER", tmp_path)
     return tmp_path
 
 
@@ -44,13 +44,13 @@ def test_card_says_what_was_done(card):
 
 
 def test_file_is_small_and_carries_no_optimizer():
-    file = metrics.WEIGHTS_FOLDER / "digits.keras"
+    file = feature_networks.WEIGHTS_FOLDER / "digits.keras"
     assert file.stat().st_size <= 3_000_000
     assert not keras.models.load_model(file).compiled
 
 
 def test_accuracy_on_the_card_is_what_the_network_has(card, digits):
-    network = metrics.feature_network("digits")
+    network = feature_networks.load("digits")
     _, probabilities = network(datasets.to_float(digits.test.images[:2_000]))
     right = float((probabilities.argmax(axis=1) == digits.test.labels[:2_000]).mean())
     assert network.accuracy == card["accuracy"]
@@ -59,7 +59,7 @@ def test_accuracy_on_the_card_is_what_the_network_has(card, digits):
 
 def test_features_are_128_and_not_negative_and_probabilities_add_up(digits):
     images = datasets.to_float(digits.test.images[:50])
-    features, probabilities = metrics.feature_network("digits")(images)
+    features, probabilities = feature_networks.load("digits")(images)
     assert features.shape == (50, 128)
     assert features.min() == 0
     assert features.max() > 1
@@ -73,18 +73,18 @@ def test_a_changed_file_is_refused(weights_copy):
     content[1_000] ^= 1
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"digits\.keras is not the file on its card"):
-        metrics.feature_network("digits")
+        feature_networks.load("digits")
 
 
 def test_a_missing_file_is_named(weights_copy):
     (weights_copy / "digits.keras").unlink()
     with pytest.raises(ValueError, match=r"digits\.keras is missing.*git checkout"):
-        metrics.feature_network("digits")
+        feature_networks.load("digits")
 
 
 def test_an_unknown_network_is_named_with_those_there_are():
     with pytest.raises(ValueError, match=r"no feature network 'letters'.*digits"):
-        metrics.feature_network("letters")
+        feature_networks.load("letters")
 
 
 def spot(n=64, at=(13, 13)):
@@ -153,8 +153,8 @@ def test_the_tool_makes_a_network_that_loads(digits, tmp_path, monkeypatch):
     )
     monkeypatch.setattr(datasets, "load", lambda name: few)
     tool.main(["digits", "--epochs", "1", "--out", str(tmp_path / "new")])
-    monkeypatch.setattr(metrics, "WEIGHTS_FOLDER", tmp_path / "new")
-    network = metrics.feature_network("digits")
+    monkeypatch.setattr(feature_networks, "WEIGHTS_FOLDER", tmp_path / "new")
+    network = feature_networks.load("digits")
     logits = network(datasets.to_float(few.test.images))[1]
     assert network.accuracy == (logits.argmax(axis=1) == few.test.labels).mean()
     assert {file.name for file in (tmp_path / "new").iterdir()} == {"digits.keras", "digits.json"}
