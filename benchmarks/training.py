@@ -1,7 +1,8 @@
 """How fast training runs: ways to run a step, PyTorch beside it, checkpoints, arithmetic.
 
     python benchmarks/training.py [--parts ways precisions checkpoint arithmetic]
-        [--rounds N] [--steps N] [--networks recommended r1 dcgan64] [--torch-python FILE]
+        [--ways bare hand fit monitored torch] [--rounds N] [--steps N]
+        [--networks recommended r1 dcgan64] [--torch-python FILE]
 
 ``ways``: the bare compiled step on one batch over and over; the loop written by hand as in
 lesson 1 (two gradient tapes in one ``tf.function``, called from a ``for``); ``gans.GAN.fit``
@@ -11,7 +12,8 @@ plain PyTorch loop on the CPU, in a process of its own. ``precisions``: the bare
 and in mixed bfloat16. The ways take turns in a new order every round, so that what else the
 machine does meets all of them; a ratio is the median of the ratios of the rounds. None keeps an
 EMA copy, because the loops by hand have none. The live figure is drawn before the first step,
-every few seconds and after the last, so it costs short runs more.
+every few seconds and after the last, so it costs short runs more: take as many ``--steps`` as
+make a minute to see what it costs a lesson.
 
 ``checkpoint``: seconds to write one and to continue from it. ``arithmetic``: which share of
 the machine's matrix-multiply rate each model's training reaches, and where the time goes
@@ -29,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -47,6 +49,7 @@ Way = Callable[[int], "tuple[float, float] | None"]
 
 PARTS = ("ways", "precisions", "checkpoint", "arithmetic")
 NETWORKS = ("recommended", "r1", "dcgan64")
+WAYS = ("bare", "hand", "fit", "monitored", "torch")
 WARM_UP_STEPS = 3
 BARE, MONITORED, TORCH = "bare compiled step", ".fit, default monitors", "PyTorch loop"
 BARS = {MONITORED: 0.93}
@@ -275,28 +278,33 @@ def ratio(speeds: dict[str, list[Speed]], name: str, reference: str, kind: str =
     return statistics.median(getattr(one, kind) / getattr(other, kind) for one, other in rounds)
 
 
-def compare_ways(recipe: str, rounds: int, steps: int, torch_python: str | None) -> None:
-    """Print how fast the ways are on a recipe's networks."""
-    makers: dict[str, Callable[[Contestant], Way]] = {
-        BARE: bare_step,
-        "loop by hand": by_hand,
-        ".fit": fit,
-        MONITORED: functools.partial(fit, monitored=True),
+def compare_ways(
+    recipe: str, chosen: Collection[str], rounds: int, steps: int, torch_python: str | None
+) -> None:
+    """Print how fast the ways are on a recipe's networks; the bare step is always among them."""
+    if "torch" in chosen and not torch_python:
+        print("PyTorch is not installed: left out (see --torch-python)")
+        chosen = set(chosen) - {"torch"}
+    makers: dict[str, tuple[str, Callable[[Contestant], Way]]] = {
+        "bare": (BARE, bare_step),
+        "hand": ("loop by hand", by_hand),
+        "fit": (".fit", fit),
+        "monitored": (MONITORED, functools.partial(fit, monitored=True)),
+        "torch": (TORCH, functools.partial(torch_loop, python=torch_python or "")),
     }
-    if torch_python:
-        makers[TORCH] = functools.partial(torch_loop, python=torch_python)
     ways = {}
-    for name, maker in makers.items():
+    for short in (one for one in WAYS if one == "bare" or one in chosen):
+        name, maker = makers[short]
         made = contestant(recipe)
         ways[name] = (maker(made), made.batch_size)
     speeds = measure(ways, rounds=rounds, steps=steps)
     print(table(f"{recipe} networks", speeds, reference=BARE))
     for name, bar in BARS.items():
-        print(f"{name}: {ratio(speeds, name, BARE):.3f} of the bare step (bar: {bar})")
-    if torch_python:
-        print(f"bare step: {ratio(speeds, BARE, TORCH):.3f} of PyTorch's rate (bar: 1)\n")
-    else:
-        print("PyTorch is not installed: left out (see --torch-python)\n")
+        if name in speeds:
+            print(f"{name}: {ratio(speeds, name, BARE):.3f} of the bare step (bar: {bar})")
+    if TORCH in speeds:
+        print(f"bare step: {ratio(speeds, BARE, TORCH):.3f} of PyTorch's rate (bar: 1)")
+    print()
 
 
 def compare_precisions(recipe: str, rounds: int, steps: int) -> None:
@@ -381,6 +389,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; see the module."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
@@ -391,7 +400,8 @@ def main(arguments: list[str] | None = None) -> None:
     runtime.seed_everything(0)
     rounds, steps = options.rounds, options.steps
     for recipe in options.networks if "ways" in options.parts else ():
-        compare_ways(recipe, rounds, steps, python_with_torch(options.torch_python))
+        python = python_with_torch(options.torch_python)
+        compare_ways(recipe, options.ways, rounds, steps, python)
     for recipe in options.networks if "precisions" in options.parts else ():
         compare_precisions(recipe, rounds, steps)
     for recipe in options.networks if "checkpoint" in options.parts else ():

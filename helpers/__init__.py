@@ -7,12 +7,12 @@ module that needs it is imported. Those that a lesson imports, and what stands b
 ========================  ====================================================================
 runtime, runs             the machine: profile, device, seeds, strategy; a run's folder, export
 datasets, streaming       pictures with labels, in batches; the slower ways, to compare
-models                    builders of networks, each after a paper or a lesson
+models, face_models       builders of networks, each after a paper or a lesson
 gans, vaes, cyclegan      the models: what each minimises
 training                  what all models share: the gradient step, noise, schedules
 checkpoints               continue a training exactly; keep the best generator
 monitors, symptoms        watch training; name what goes wrong
-metrics                   measure what a generator makes
+scores, metrics           measure what a generator makes: in one table; one by one
 plotting, widgets         figures; sliders and buttons
 ========================  ====================================================================
 
@@ -24,8 +24,12 @@ their authors publish them), ``decoding`` and ``prepare`` (JPEG to an array on d
 ``portraits``, ``anime`` and ``collage``, or ``characters`` and ``allographs``. Behind
 ``checkpoints`` stand ``archives`` (files), ``model_state`` (numbers) and ``mid_epoch``; behind
 ``training``, ``replicas`` (several devices or machines); behind ``symptoms``, ``statistics``;
-behind ``runs``, ``export``. ``checks`` names bad input, ``waiting`` shows
-progress, and ``_backend`` loads Keras quietly.
+behind ``runs``, ``export``. Behind ``scores`` stand ``samples`` (pictures out of a generator),
+``intervals`` (how sure a score is), ``reports`` (table and figures) and ``tstr``; behind
+``metrics``, ``feature_networks`` (what looks at the pictures), ``pixels`` and
+``neighbours``; behind ``feature_networks``, ``classifiers``. ``checks`` names bad input,
+``files`` writes files whole or not at all, ``waiting`` shows progress, and ``_backend`` loads
+Keras quietly.
 """
 
 __version__ = "0.1.0"

@@ -38,4 +38,7 @@ if keras.backend.backend() != "tensorflow":
         "(or without that variable)."
     )
 
+# Several networks in one notebook are no mistake, but TensorFlow warns as if they were.
+tf.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
+
 __all__ = ["keras", "tf"]

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from helpers import checks, training
 from helpers._backend import keras
 
+PART = 256
+"""So many pictures are drawn at once."""
+
 
 class AdversarialModel(training.SteppedModel):
     """A generator and a discriminator that train against each other under ``.fit``.
@@ -255,4 +258,9 @@ def _joined(x: Any, condition: Sequence[Any]) -> Any:
 
 
 def _predicted(network: keras.Model, x: Any, condition: Sequence[Any]) -> NDArray[Any]:
-    return np.asarray(network.predict(_joined(x, condition), batch_size=256, verbose=0))
+    """In parts, as ``predict`` does, which would compile anew for each number of pictures."""
+    starts = range(0, len(x), PART)
+    parts = [[given[i : i + PART] for given in (x, *condition)] for i in starts]
+    return np.concatenate(
+        [np.asarray(network(_joined(first, rest), training=False)) for first, *rest in parts]
+    )

@@ -15,8 +15,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers import files
+
 LAST, BEFORE = "checkpoint.npz", "checkpoint.before.npz"
-_PROBE = ".can-be-written"
 _ARRAY = "in array"  # stands in the JSON text where an array stood
 
 State = dict[str, Any]
@@ -116,12 +117,7 @@ class _Local:
         return str(self.folder)
 
     def check(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / _PROBE).touch()
-            (self.folder / _PROBE).unlink()
-        except OSError as error:
-            raise _unwritable(self, error) from error
+        files.make_folder("checkpoint folder", self.folder)
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -164,10 +160,10 @@ class _Remote:
     def check(self) -> None:
         try:
             self.system.makedirs(self.path, exist_ok=True)
-            self.system.pipe_file(f"{self.path}/{_PROBE}", b"")
-            self.system.rm_file(f"{self.path}/{_PROBE}")
+            self.system.pipe_file(f"{self.path}/{files.PROBE}", b"")
+            self.system.rm_file(f"{self.path}/{files.PROBE}")
         except Exception as error:
-            raise _unwritable(self, error) from error
+            raise files.unwritable("checkpoint folder", self, error) from error
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -197,13 +193,6 @@ def _write(file: pathlib.Path, state: State) -> None:
         np.savez(handle, **arrays)
         handle.flush()
         os.fsync(handle.fileno())
-
-
-def _unwritable(folder: Place, error: Exception) -> OSError:
-    return OSError(
-        f"the checkpoint folder {folder} cannot be written ({error}). Free its place, give "
-        "yourself the right to write there, or choose another folder."
-    )
 
 
 def newest(folder: Place) -> tuple[State, bool] | None:

@@ -17,12 +17,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from helpers import archives, checks, mid_epoch, model_state, runs
+from helpers import archives, checks, files, mid_epoch, model_state, replicas, runs
 from helpers._backend import keras
 
 SPARING = 50.0
 """An epoch's end writes only if so many times the cost of writing has passed since the last."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _NO_EPOCHS: dict[str, Any] = {"epoch": [], "values": {}}
 
 
@@ -44,11 +45,14 @@ class Checkpoint(keras.callbacks.Callback):
     - at the ends of epochs, unless they come so fast that writing would cost more than a
       fiftieth of the time, after every so many minutes, and at the end of training;
     - when training is interrupted, by the notebook's stop button, Ctrl-C or SIGTERM: the step
-      under way is finished first. Interrupt twice to stop at once, without writing.
+      under way is finished first. Interrupt twice to stop at once, without writing. Of machines
+      that train together all stop after the same step, whichever was interrupted.
 
     ``checkpoint.npz`` is never half-written: it appears when it is whole, and the one before
     it stays as ``checkpoint.before.npz``, which is used should the last be damaged. A
     checkpoint that cannot be written (the disk is full) is reported, and training goes on.
+    Under other versions of Keras and TensorFlow, or on another number of replicas, which each
+    draw noise of their own, training goes on too, but not to the last bit; that is said.
 
     Args:
         model: one of our models, compiled.
@@ -84,7 +88,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.minutes = minutes
         self.place = archives.place(folder)
         self.identity = {**model_state.identity(model), "same": dict(same or {})}
-        self._writes = model.distribute_strategy.extended.should_checkpoint
+        self._writes = files.is_chief()
         self._old: archives.Old = "keep none"  # files of a training that is not continued
         self._callbacks: list[Any] = []
         self._others: archives.State = {"step": None, "history": _NO_EPOCHS, "companions": {}}
@@ -133,7 +137,7 @@ class Checkpoint(keras.callbacks.Callback):
     def _of_the_model(self) -> archives.State:
         return {
             "identity": self.identity,
-            "versions": model_state.versions(),
+            **model_state.surroundings(self.model),
             "model": model_state.numbers(self.model),
             "last_losses": {name: float(x) for name, x in self.model.last_losses.items()},
         }
@@ -153,8 +157,9 @@ class Checkpoint(keras.callbacks.Callback):
         self._others = state
         self._old = "keep the last" if last_is_good else "keep the one before"
         self._seconds = state["seconds"]
-        other = state["versions"] != model_state.versions()
-        note = f", which {state['versions']} wrote: not to the last bit" if other else ""
+        here = model_state.surroundings(self.model)
+        other = [state[key] for key in here if state.get(key, here[key]) != here[key]]
+        note = f", which {' and '.join(other)} wrote: not to the last bit" if other else ""
         print(f"Continuing at step {state['step']:,} of {self.place}{note}.")
 
     # --- what .fit calls ---------------------------------------------------------------------
@@ -169,16 +174,17 @@ class Checkpoint(keras.callbacks.Callback):
         """Write if it is time, or if somebody asked to stop."""
         if batch + 1 == self.params["steps"]:
             return  # the epoch's end, which follows at once, belongs to the same state
-        if self._signal or time.monotonic() - self._written >= 60 * self.minutes:
+        asked = self._asked_to_leave()
+        if asked or time.monotonic() - self._written >= 60 * self.minutes:
             self.write()
-        self._leave_if_asked()
+        self._leave(asked)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write, unless the last one is so recent that writing would take much of the time."""
-        passed = time.monotonic() - self._written
-        if self._signal or passed >= min(SPARING * self._cost, 60 * self.minutes):
+        asked, passed = self._asked_to_leave(), time.monotonic() - self._written
+        if asked or passed >= min(SPARING * self._cost, 60 * self.minutes):
             self.write()
-        self._leave_if_asked()
+        self._leave(asked)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Write the end of training."""
@@ -193,7 +199,7 @@ class Checkpoint(keras.callbacks.Callback):
         """Within, SIGINT and SIGTERM let the step under way finish and be written."""
         self._signal, before = None, {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     before[number] = signal.signal(number, self._heed)
         try:
@@ -209,11 +215,18 @@ class Checkpoint(keras.callbacks.Callback):
             raise _leaving(number)
         self._signal = number
 
-    def _leave_if_asked(self) -> None:
-        if self._signal:
+    def _asked_to_leave(self) -> int | None:
+        """The signal that came to this worker or, after the same step, to another one."""
+        mine = [self._signal == number for number in _SIGNALS]  # one that comes later can wait
+        came = replicas.any_worker(self.model.distribute_strategy, *mine)
+        return next((number for number, one in zip(_SIGNALS, came, strict=True) if one), None)
+
+    def _leave(self, asked: int | None) -> None:
+        if asked:
             print(f"Stopped after step {self.step:,}. Run this again to continue there.")
-            number, self._signal = self._signal, None
-            raise _leaving(number)
+            self._signal = None
+            replicas.wait_for_all(self.model.distribute_strategy)  # the chief may still write
+            raise _leaving(asked)
 
     def settle(self, batches: Any, epochs: int, arguments: dict[str, Any]) -> dict[str, Any]:
         """The arguments for Keras' ``.fit`` with which it goes on at this very step."""
@@ -367,8 +380,7 @@ class Best(keras.callbacks.Callback):
             return
         self.best_step, self.best_score = self._step, score
         self._weights = self.model.sampler.get_weights()
-        chief = self.model.distribute_strategy.extended.should_checkpoint
-        if self.folder is not None and chief:
+        if self.folder is not None:
             runs.save_network(self.folder / "best_generator.keras", self.model.sampler)
 
 

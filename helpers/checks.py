@@ -104,6 +104,20 @@ def condition(condition: Any, shapes: list[tuple[int, ...]]) -> None:
         )
 
 
+def one_hot(labels: Any, n: int) -> None:
+    """Raise a ValueError unless ``labels`` are one-hot rows, one for each of ``n`` pictures."""
+    labels = np.asarray(labels)
+    if len(labels) != n:
+        raise ValueError(f"there are {n} pictures but {len(labels)} labels; each needs its own.")
+    wrong = np.flatnonzero((np.sort(labels, axis=1) != np.eye(labels.shape[1])[-1]).any(axis=1))
+    if len(wrong):
+        raise ValueError(
+            f"label {wrong[0]} of the batch is {labels[wrong[0]].tolist()}; a label must be "
+            "one-hot: a 1 at its class, 0 elsewhere. Use batches(…, conditional='one_hot') of "
+            "pictures with classes, and check that no label is larger than there are classes."
+        )
+
+
 def optimizers(*optimizers: Any) -> None:
     """Raise a ValueError if two networks would share one optimizer object."""
     if len({id(optimizer) for optimizer in optimizers}) < len(optimizers):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from helpers import checks, runs
+from helpers import checks, files
 from helpers._backend import keras
 
 ONNX_PACKAGES = "tf2onnx onnx onnxruntime"
@@ -56,9 +56,10 @@ def save_for_others(
     written = {}
     for wanted in sorted(formats, key=list(_SAVERS).index):  # what may be missing comes last
         save, ending = _SAVERS[wanted]
-        file = pathlib.Path(folder) / f"{name}{ending}"
-        with runs.whole(file) as new:
+        asked = pathlib.Path(folder) / f"{name}{ending}"
+        with files.whole(asked) as new:
             said = save(network, new, inputs, expected)
+        file = files.place_of(asked)
         print(f"{file}: {file.stat().st_size / 1024:,.0f} KB, {said}.")
         written[wanted] = file
     return written

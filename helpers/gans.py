@@ -124,7 +124,7 @@ class ConditionalGAN(GAN):
     """A GAN that one can ask for a class (Mirza and Osindero, 2014, arXiv:1411.1784).
 
     Both networks take the one-hot label as a second input. *How* they use it is their own
-    affair: see :func:`helpers.models.conditional_generator`, whose label joins z,
+    affair: see :func:`helpers.models.character_generator`, whose label joins z,
     :func:`helpers.models.conditional_discriminator`, which turns it into planes beside the
     picture's channels (recipe R7), and :func:`helpers.models.projection_discriminator`
     ("cGANs with Projection Discriminator", Miyato and Koyama, 2018, arXiv:1802.05637).
@@ -148,6 +148,13 @@ class ConditionalGAN(GAN):
                 "see helpers.models.conditional_generator. For one input take gans.GAN."
             )
         self.classes = int(generator.inputs[1].shape[-1])
+
+    def check_batch(self, batch: Any) -> None:
+        """See :class:`helpers.training.SteppedModel`; the labels must be one-hot, one a picture."""
+        super().check_batch(batch)
+        if batch is not None:
+            pictures, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            checks.one_hot(labels, len(pictures))
 
     def draw(self, labels: Any, **kwargs: Any) -> NDArray[np.float32]:
         """One picture for each label, an integer from 0; ``kwargs`` as in :meth:`generate`.

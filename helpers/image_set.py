@@ -159,6 +159,9 @@ class ImageSet:
 
         stream = tf.data.Dataset.counter(start_step).map(positions)
         stream = stream.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+        options = tf.data.Options()  # all numbers above are given: nothing is left to be tuned, and
+        options.autotune.enabled = False  # waiting for the tuner to end takes up to seconds
+        stream = stream.with_options(options)
         stream.start_step = start_step  # a Checkpoint sees to it that training goes on there
         return stream
 
@@ -187,8 +190,23 @@ class ImageSet:
             return lambda chosen: tf.cast(tf.gather(table, chosen), tf.float32)
         if self.labels is None:
             raise ValueError(f"{self.name} has neither classes nor attributes to condition on.")
+        self._check_labels()
         labels = tf.constant(self.labels)
         return lambda chosen: tf.one_hot(tf.gather(labels, chosen), len(self.class_names))
+
+    def _check_labels(self) -> None:
+        labels, classes = self.labels, len(self.class_names)
+        assert labels is not None
+        if len(labels) != len(self):
+            raise ValueError(
+                f"{self.name} has {len(self):,} pictures but {len(labels):,} labels; they must "
+                "come in the same order, one label a picture."
+            )
+        if not 0 <= labels.min() <= labels.max() < classes:
+            raise ValueError(
+                f"{self.name} has labels from {labels.min()} to {labels.max()}, but "
+                f"{classes} class names; labels must be whole numbers from 0 to {classes - 1}."
+            )
 
     def _check_batch_size(self, batch_size: int) -> None:
         if not isinstance(batch_size, (int, np.integer)) or not 1 <= batch_size <= len(self):

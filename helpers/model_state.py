@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ Plain = dict[str, Any]
 
 _NOT_TOLD = {"name", "seed"}
 """Names count up within a process; the state of chance is in the checkpoint itself."""
+
+_NOT_COMPARED = {"synchronized"}
+"""What :mod:`helpers.replicas` sets, and so no choice of whoever built the network."""
 
 _TRIED = 10_000
 """Steps for which two schedules are compared."""
@@ -53,9 +56,17 @@ def load_numbers(model: Any, numbers: Plain) -> None:
             variable.assign(number)
 
 
-def versions() -> str:
-    """Which Keras and TensorFlow run: with others, the last bit may differ."""
-    return f"Keras {keras.__version__} and TensorFlow {tf.__version__}"
+def surroundings(model: Any) -> Plain:
+    """What training may go on without, but then not to the last bit.
+
+    Another Keras or TensorFlow may round otherwise. Another number of replicas draws other
+    noise for other parts of a batch; what is learned, on batches of the same size, is the same.
+    """
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    return {
+        "versions": f"Keras {keras.__version__} and TensorFlow {tf.__version__}",
+        "replicas": f"{replicas} replica{'s' if replicas > 1 else ''}",
+    }
 
 
 def identity(model: Any) -> Plain:
@@ -68,7 +79,7 @@ def identity(model: Any) -> Plain:
         "model": type(model).__name__,
         "backend": keras.backend.backend(),
         "settings": _settings(model),
-        "networks": {name: _layers(network) for name, network in _networks(model)},
+        "networks": {name: _layers(network) for name, network in model.networks().items()},
         "optimizers": {name: _optimizer(made) for name, made in model.optimizers().items()},
     }
 
@@ -108,14 +119,6 @@ def _pattern(schedule: Callable[[int], tuple[int, int]] | None) -> str | None:
     turns = [tuple(schedule(step)) for step in range(_TRIED)]
     checksum = zlib.crc32(repr(turns).encode())
     return f"{turns[:8]}… (checksum {checksum:08x} of {_TRIED:,} steps)"
-
-
-def _networks(model: Any) -> Iterator[tuple[str, Any]]:
-    """The networks among a model's attributes, without the averages that follow others."""
-    averages = [average for average, _ in model.averaged()]
-    for name, value in vars(model).items():
-        if isinstance(value, keras.Model) and not any(value is one for one in averages):
-            yield name, value
 
 
 def _layers(network: Any) -> list[Plain]:
@@ -163,7 +166,7 @@ def _other_layers(name: str, there: list[Plain], here: list[Plain]) -> list[str]
     found = []
     for i, (old, new) in enumerate(zip(there, here, strict=True)):
         old_values, new_values = _flat(old["settings"]), _flat(new["settings"])
-        for key in sorted({*old_values, *new_values}):
+        for key in sorted({*old_values, *new_values} - _NOT_COMPARED):
             if old_values.get(key) != new_values.get(key):
                 what = f"{name}, layer {i + 1} ({new['kind']}): {key}"
                 found.append(_said(what, old_values.get(key), new_values.get(key)))

@@ -179,21 +179,48 @@ def conditional_discriminator(
     return keras.Model([picture, label], logit, name="discriminator")
 
 
-def projection_discriminator(classes: int, channels: int = 1) -> keras.Model:
-    """A discriminator that asks "real?" and, apart from it, "does it look like this class?".
+def character_generator(classes: int, latent_dim: int = 64) -> keras.Model:
+    """Lesson 3's recommended conditional generator: lesson 1's, with the one-hot label beside z.
+
+    Maps [z (n, ``latent_dim``), normal, labels (n, ``classes``)] to pictures (n, 28, 28, 1) in
+    [-1, 1]. The label joins the noise as in "Conditional Generative Adversarial Nets" (Mirza
+    and Osindero, 2014, arXiv:1411.1784).
+    """
+    z, label = keras.Input((latent_dim,)), keras.Input((classes,))
+    x = layers.Concatenate()([z, label])
+    for units in (256, 7 * 7 * 64):
+        x = layers.Dense(units, use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Reshape((7, 7, 64))(x)
+    x = layers.Conv2DTranspose(32, 4, strides=2, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Conv2DTranspose(1, 4, strides=2, padding="same", dtype="float32")(x)
+    pictures = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model([z, label], pictures, name="generator")
+
+
+def projection_discriminator(classes: int) -> keras.Model:
+    """Lesson 3's recommended discriminator: "real?", and apart from it "of this class?".
 
     The logit is a number for the picture plus the inner product of the picture's features
     with a vector learned for the class ("cGANs with Projection Discriminator", Miyato and
-    Koyama, 2018, arXiv:1802.05637). Takes and gives what :func:`conditional_discriminator` does.
+    Koyama, 2018, arXiv:1802.05637). Up to the features it is lesson 1's discriminator.
+
+    Maps [pictures (n, 28, 28, 1), labels (n, ``classes``)] to logits (n, 1).
     """
-    picture, label = keras.Input((28, 28, channels)), keras.Input((classes,))
-    x = picture
-    for filters, strides in ((32, 2), (64, 2), (128, 1)):
-        x = _after(layers.Conv2D(filters, 5, strides=strides, padding="same")(x), 0.0)
-    features = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+    picture, label = keras.Input((28, 28, 1)), keras.Input((classes,))
+    x = layers.Conv2D(32, 4, strides=2, padding="same")(picture)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.Conv2D(64, 4, strides=2, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.Flatten()(layers.LeakyReLU(negative_slope=0.2)(x))
+    x = layers.Dense(128, use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    features = layers.LeakyReLU(negative_slope=0.2)(x)
     class_vector = layers.Dense(128, use_bias=False)(label)
     fits = layers.Dot(axes=1, dtype="float32")([features, class_vector])
-    logit = layers.Add(dtype="float32")([layers.Dense(1, dtype="float32")(features), fits])
+    real = layers.Dense(1, dtype="float32")(features)
+    logit = layers.Add(dtype="float32")([real, fits])
     return keras.Model([picture, label], logit, name="discriminator")
 
 
@@ -201,21 +228,3 @@ def _after(x: Any, dropout: float) -> Any:
     """BatchNormalization, LeakyReLU and, if wanted, Dropout after a layer (recipe R7)."""
     x = layers.LeakyReLU(negative_slope=0.2)(layers.BatchNormalization()(x))
     return layers.Dropout(dropout)(x) if dropout else x
-
-
-def digit_classifier() -> keras.Model:
-    """The classifier behind the scores of MNIST generators.
-
-    Maps pictures (n, 28, 28, 1) in [-1, 1] to 10 logits; the 128 non-negative outputs of
-    its layer ``"features"`` describe a picture. ``tools/train_feature_network.py`` trains it.
-    """
-    x = inputs = keras.Input((28, 28, 1))
-    for filters, strides in ((24, 1), (24, 2), (48, 1), (48, 2), (64, 1)):
-        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization()(x)
-        x = layers.ReLU()(x)
-    x = layers.Flatten()(x)
-    x = layers.Dropout(0.4)(x)
-    x = layers.Dense(128, activation="relu", name="features")(x)
-    x = layers.Dropout(0.4)(x)
-    return keras.Model(inputs, layers.Dense(10, name="logits")(x), name="digit_classifier")

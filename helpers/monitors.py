@@ -1,6 +1,5 @@
 """The live figure: losses over samples of the same z, redrawn while training goes on."""
 
-import os
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from helpers import plotting
+from helpers import files, plotting
 from helpers._backend import keras
 from helpers.statistics import Allowance, Statistics, append, fixed, number
 
@@ -18,7 +17,8 @@ __all__ = ["LiveFigure", "Statistics"]
 
 Array = NDArray[Any]
 
-DRAWING_SHARE = 0.05
+DRAWING_SHARE = 0.04
+"""Of the time; with the first and the last figure, which are not counted, under 5 % of a minute."""
 
 
 class LiveFigure(keras.callbacks.Callback):
@@ -28,8 +28,8 @@ class LiveFigure(keras.callbacks.Callback):
     each redrawing goes to ``folder/progress.png``. At every snapshot the sampler draws
     from the very same z, so that frames can be compared. Memory and drawing time stay
     bounded: when the list of snapshots is full every second one is dropped and the interval
-    doubles, and what would make drawing more than a twentieth of the time is left out, the
-    first figure and the last excepted. The time that ``score`` takes is not counted.
+    doubles, and what would make drawing more than a twenty-fifth of the time is left out,
+    the first figure and the last excepted. The time that ``score`` takes is not counted.
 
     Args:
         z: what the sampler is given, always the same: latent vectors (n, latent_dim);
@@ -42,6 +42,8 @@ class LiveFigure(keras.callbacks.Callback):
         score: maps the sampler to a number, kept with each snapshot and drawn.
         score_name: what that number is called.
         columns: pictures in a row of the sheet.
+        real: real pictures to show below the samples, both then with the discriminator's score
+            above each (1: real for sure), the moving statistics of its layers in use.
         keep: the most snapshots kept.
 
     Attributes:
@@ -66,6 +68,7 @@ class LiveFigure(keras.callbacks.Callback):
         score: Callable[[keras.Model], float] | None = None,
         score_name: str = "Fréchet distance",
         columns: int = 10,
+        real: Any = None,
         keep: int = 64,
     ) -> None:
         super().__init__()
@@ -77,6 +80,7 @@ class LiveFigure(keras.callbacks.Callback):
         self.score = score
         self.score_name = score_name
         self.columns = columns
+        self.real = None if real is None else plotting.as_uint8(real)
         self.keep = keep
         self._continued = False
         self._forget()
@@ -148,6 +152,10 @@ class LiveFigure(keras.callbacks.Callback):
     def figure(self) -> Figure:
         """The figure as it stands."""
         _, _, images = self.snapshots[-1]
+        caption = "the same z at every snapshot"
+        if self.real is not None:
+            images = np.concatenate([images, self.real])
+            caption += ", then real pictures; above each, what the discriminator says"
         rows = -(-len(images) // self.columns) if images.ndim == 4 else 5
         height = 2.4 + 0.62 * rows
         figure, (top, bottom) = plotting.new_figure(
@@ -157,14 +165,20 @@ class LiveFigure(keras.callbacks.Callback):
         if len(self.scores) > 1:
             self._draw_scores(top.twinx())
         top.set_title(f"{self.title}\n{self.status()}".strip(), fontsize=9, loc="left")
-        caption = "the same z at every snapshot"
-        if images.ndim == 4:
+        if self.real is not None:
+            plotting.show_verdicts(bottom, images, self._verdicts(images), self.columns, caption)
+        elif images.ndim == 4:
             plotting.show_sheet(bottom, images, self.columns, caption)
         else:
             bottom.scatter(*images.T, s=4, color=plotting.FAKE_COLOUR)
             bottom.set_aspect("equal")
             bottom.set_title(caption, fontsize=10, loc="left")
         return figure
+
+    def _verdicts(self, images: Array) -> Array:
+        logits = self.model.discriminator(images / np.float32(127.5) - 1, training=False)
+        verdicts = keras.ops.sigmoid(logits) if _is_cross_entropy(self.model) else logits
+        return np.asarray(verdicts, np.float32)[:, 0]
 
     def status(self) -> str:
         """One line: step, time, speed, time left."""
@@ -210,13 +224,13 @@ class LiveFigure(keras.callbacks.Callback):
     def _show(self) -> None:
         self._shown_at = self.steps
         in_notebook = _in_notebook()
-        folder = self.folder if _may_write(self.model) else None
+        folder = self.folder if files.is_chief() else None  # others need not even draw
         if folder is None and not in_notebook:
             return
         figure = self.figure()
         if folder is not None:  # whole or not at all: somebody may be looking at the file
-            figure.savefig(folder / "new.progress.png", dpi=100)
-            os.replace(folder / "new.progress.png", folder / "progress.png")
+            with files.whole(folder / "progress.png") as new:
+                figure.savefig(new, dpi=100)
         if not in_notebook:
             return
         from IPython.display import display
@@ -229,12 +243,6 @@ class LiveFigure(keras.callbacks.Callback):
 
 def _is_cross_entropy(model: Any) -> bool:
     return getattr(model, "loss_name", None) in ("non_saturating", "saturating")
-
-
-def _may_write(model: Any) -> bool:
-    """Whether this process is the one that writes: of several workers the chief alone."""
-    strategy = getattr(model, "distribute_strategy", None)
-    return strategy is None or bool(strategy.extended.should_save_summary)
 
 
 def _in_notebook() -> bool:

@@ -50,14 +50,20 @@ def spread_dropout(model: Any) -> None:
             one.assign(tf.cast(tf.stack([seed, counter]), one.dtype))
 
 
-def any_worker(strategy: Any, flag: bool) -> bool:
-    """Whether the flag is true on at least one worker; all must ask at the same step."""
+def any_worker(strategy: Any, *flags: bool) -> list[bool]:
+    """For each flag, whether it is true on at least one worker; all must ask at the same step."""
     if not _several_workers(strategy):
-        return flag
-    flags = strategy.experimental_distribute_values_from_function(
-        lambda context: tf.constant(float(flag))
+        return list(flags)
+    votes = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant([float(flag) for flag in flags])
     )
-    return bool(strategy.reduce("SUM", flags, axis=None) > 0)
+    found: list[bool] = (strategy.reduce("SUM", votes, axis=None) > 0).numpy().tolist()
+    return found
+
+
+def wait_for_all(strategy: Any) -> None:
+    """Return when all workers have called this."""
+    any_worker(strategy, True)
 
 
 def check_same_start(model: Any) -> None:
@@ -101,7 +107,7 @@ class StopTogether(keras.callbacks.Callback):
         self._vote()
 
     def _vote(self) -> None:
-        stop = any_worker(self.model.distribute_strategy, self.model.stop_training)
+        (stop,) = any_worker(self.model.distribute_strategy, self.model.stop_training)
         self.model.stop_training = stop
 
 

@@ -1,12 +1,11 @@
 """What a lesson leaves behind in ``runs/<lesson>/``, for later lessons and for the reader."""
 
-import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
+from helpers import files
 from helpers._backend import keras
 
 RUNS_FOLDER = pathlib.Path(__file__).resolve().parent.parent / "runs"
@@ -14,6 +13,9 @@ RUNS_FOLDER = pathlib.Path(__file__).resolve().parent.parent / "runs"
 
 def run_folder(lesson: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
     """Make ``runs/<lesson>``, where a lesson leaves what it made, and check it can be written.
+
+    Of several workers only the chief makes it and writes to it (see :mod:`helpers.files`): what
+    a lesson writes there by itself, it writes if :func:`helpers.runtime.is_chief`.
 
     Args:
         lesson: the folder's name, as a rule the notebook's.
@@ -24,16 +26,7 @@ def run_folder(lesson: str, root: str | os.PathLike[str] | None = None) -> pathl
         OSError: the folder cannot be made or written.
     """
     folder = pathlib.Path(root or os.environ.get("GAN_RUNS") or RUNS_FOLDER) / lesson
-    probe = folder / ".can-be-written"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OSError(
-            f"the run folder {folder} cannot be written ({error.strerror}). Free its place, "
-            "give yourself the right to write there, or choose another root."
-        ) from error
+    files.make_folder("run folder", folder)
     return folder
 
 
@@ -57,27 +50,11 @@ def save_run(
 
 def save_network(file: pathlib.Path, network: keras.Model) -> None:
     """Write a ``.keras`` file whole or not at all."""
-    with whole(file) as new:
+    with files.whole(file) as new:
         network.save(new)
 
 
 def write_json(file: pathlib.Path, content: Any) -> None:
     """Write JSON whole or not at all."""
-    with whole(file) as new:
+    with files.whole(file) as new:
         new.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def whole(file: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A name beside ``file`` to write to; what is written there becomes ``file`` at the end.
-
-    If writing fails, the earlier ``file`` stays as it was and nothing half-written stays.
-    """
-    new = file.with_name(f"new.{file.name}")
-    try:
-        yield new
-        with new.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(new, file)
-    finally:
-        new.unlink(missing_ok=True)

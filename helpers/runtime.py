@@ -6,7 +6,6 @@ machines; everything else here serves those three.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import platform
@@ -15,7 +14,8 @@ from typing import Any, Literal, get_args
 
 import psutil
 
-from helpers import checks
+from helpers import checks, files
+from helpers.files import is_chief
 from helpers.waiting import cores
 
 PROFILES = ("smoke", "quick", "full")
@@ -174,7 +174,7 @@ def strategy(kind: Strategy = "auto", *, logical_cpus: int | None = None) -> Any
     visible = tf.config.get_visible_devices("GPU")
     if kind == "auto":
         several = len(visible) > 1 or logical_cpus is not None
-        kind = "workers" if _tf_config() else "mirrored" if several else "none"
+        kind = "workers" if files.tf_config() else "mirrored" if several else "none"
     if kind == "none":
         return tf.distribute.get_strategy()
     if kind == "workers":
@@ -185,15 +185,6 @@ def strategy(kind: Strategy = "auto", *, logical_cpus: int | None = None) -> Any
             "'none', or try it out on this processor with logical_cpus=2."
         )
     return _mirrored(logical_cpus)
-
-
-def is_chief() -> bool:
-    """Whether this process writes files: of several workers the chief alone does."""
-    config = _tf_config()
-    if not config:
-        return True
-    kind, index = _task(config)
-    return kind == "chief" or (index == 0 and "chief" not in config["cluster"])
 
 
 def _mirrored(logical_cpus: int | None) -> Any:
@@ -217,13 +208,13 @@ def _mirrored(logical_cpus: int | None) -> Any:
 def _workers() -> Any:
     from helpers._backend import tf
 
-    config = _tf_config()
+    config = files.tf_config()
     if not config:
         raise ValueError(
             "STRATEGY is 'workers', but the environment variable TF_CONFIG is not set, which "
             "says who takes part. Set it on every machine, or try `make run-distributed`."
         )
-    (kind, index), cluster = _task(config), config["cluster"]
+    (kind, index), cluster = files.task(config), config["cluster"]
     machines = [machine for tasks in cluster.values() for machine in tasks]
     print(
         f"strategy   {kind} {index} of {len(machines)} workers; waiting until all are there: "
@@ -235,30 +226,6 @@ def _workers() -> Any:
     writes = "writes" if is_chief() else "leaves writing to the chief"
     print(f"strategy   {made.num_replicas_in_sync} replicas in all; this worker {writes}")
     return made
-
-
-def _tf_config() -> Any:
-    """What ``TF_CONFIG`` says, checked; None if it is not set."""
-    text = os.environ.get("TF_CONFIG", "").strip()
-    if not text:
-        return None
-    try:
-        config = json.loads(text)
-        kind, index = _task(config)
-        if kind not in ("chief", "worker") or not config["cluster"][kind][index]:
-            raise ValueError(f"there is no {kind} {index}")
-        return config
-    except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise ValueError(
-            f"the environment variable TF_CONFIG is {text!r}, in which "
-            f"{type(error).__name__} ({error}) was found. It must look like "
-            '{"cluster": {"worker": ["machine-0:2222", "machine-1:2222"]}, '
-            '"task": {"type": "worker", "index": 0}}.'
-        ) from error
-
-
-def _task(config: Any) -> tuple[str, int]:
-    return config["task"]["type"], int(config["task"]["index"])
 
 
 @contextlib.contextmanager

@@ -231,14 +231,12 @@ def mean_distance(samples: Any) -> float:
 
 
 def networks_of(model: keras.Model) -> dict[str, keras.Model]:
-    """The networks that a model trains, by its names for them; no EMA copies, none twice."""
-    averages = {id(average) for average, _ in model.averaged()}
+    """The networks that a model trains, by its names for them; none that is part of another."""
     found: dict[str, keras.Model] = {}
     seen: set[int] = set()
-    candidates = {n: x for n, x in vars(model).items() if isinstance(x, keras.Model)}
-    for name, network in candidates.items():
+    for name, network in model.networks().items():
         weights = {id(weight) for weight in network.weights}
-        if id(network) not in averages and not weights <= seen:
+        if not weights <= seen:
             found[name] = network
             seen |= weights
     return found

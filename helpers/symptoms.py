@@ -85,7 +85,12 @@ def posterior_collapse(recent: Recent) -> bool:
 
 
 def oscillation(recent: Recent) -> bool:
-    """The samples as a whole move to and fro, further than chance and learning would take them."""
+    """The samples as a whole move to and fro, further than chance and learning would take them.
+
+    Also where a schedule brings it about: a generator that has four updates to each of its
+    discriminator's runs ahead of it, and at too large a rate draws one shape for every z, another
+    one some steps later.
+    """
     return recent.late() and float(np.mean(recent["drift"])) > 0.9
 
 
@@ -193,7 +198,8 @@ SYMPTOMS = (
     Symptom(
         "oscillation",
         "oscillation: the generator's pictures as a whole swing to and fro and do not settle; make "
-        "both learning rates smaller, take beta_1=0.5 in Adam, and show the EMA copy (lesson 8).",
+        "both learning rates smaller, take beta_1=0.5 in Adam, give the discriminator as many "
+        "updates as the generator, and show the EMA copy (lesson 8).",
         oscillation,
         (COLLAPSE,),
     ),

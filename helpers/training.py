@@ -163,6 +163,12 @@ class SteppedModel(keras.Model):
         """Pairs (moving average, network that it follows)."""
         return []
 
+    def networks(self) -> dict[str, keras.Model]:
+        """Its networks by their names, also one that is a part of another; no moving averages."""
+        averages = {id(average) for average, _ in self.averaged()}
+        mine = {n: value for n, value in vars(self).items() if isinstance(value, keras.Model)}
+        return {name: network for name, network in mine.items() if id(network) not in averages}
+
     def steps_done(self) -> int:
         """Training steps made so far."""
         value = self.step.value

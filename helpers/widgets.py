@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from helpers import plotting
 
 
@@ -54,3 +57,43 @@ def game(
         buttons.append(button)
     redraw()
     return ipywidgets.VBox([ipywidgets.HBox([*buttons, updates]), picture])
+
+
+def writing(write: Callable[[str, int], NDArray[np.uint8]], text: str) -> Any:
+    """A field for a text and a slider for the hand that writes it.
+
+    Args:
+        write: ``write(text, hand)`` gives a grey picture of the line, uint8, shape (height,
+            width); a ValueError's message is shown in its place.
+        text: what stands in the field at first.
+
+    Returns:
+        A box of widgets; None, after a printed line, where the environment variable
+        ``GAN_HEADLESS`` says that nobody is there to write.
+    """
+    if os.environ.get("GAN_HEADLESS"):
+        print("Run this cell in Jupyter: here stands a field for a text of your own.")
+        return None
+    import ipywidgets
+
+    field = ipywidgets.Text(text, description="text")
+    hand = ipywidgets.IntSlider(0, 0, 99, description="hand", continuous_update=False)
+    picture = ipywidgets.Image(format="png")
+    said = ipywidgets.Label()
+
+    def redraw(_: Any = None) -> None:
+        try:
+            line = write(field.value, hand.value)
+        except ValueError as error:
+            said.value = str(error)
+            return
+        said.value = ""
+        figure, axes = plotting.new_figure(line.shape[1] / 50, line.shape[0] / 50)
+        axes.imshow(line, cmap="gray_r", vmin=0, vmax=255)
+        axes.set_axis_off()
+        picture.value = plotting.png_of(figure, dpi=100)
+
+    for control in (field, hand):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([ipywidgets.HBox([field, hand]), picture, said])

@@ -1,6 +1,8 @@
 """What the tests share: tiny networks, a clock set by hand, a clean environment."""
 
+import hashlib
 import io
+import json
 import os
 import pathlib
 import zipfile
@@ -39,6 +41,18 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("time.monotonic", clock)
     return clock
+
+
+@pytest.fixture
+def as_worker(monkeypatch):
+    """Be one of two workers: ``as_worker(1)``; 0 is the chief."""
+
+    def be(index):
+        task = {"type": "worker", "index": index}
+        config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": task}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+
+    return be
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +145,26 @@ def moved():
     return lambda before, variables: [
         not np.array_equal(b, v.numpy()) for b, v in zip(before, variables, strict=True)
     ]
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A folder of weights with one small classifier, ``"tiny"``, and its card."""
+    from helpers import feature_networks
+    from helpers._backend import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Flatten()(inputs)
+    x = keras.layers.Dropout(0.9)(x)
+    x = keras.layers.Dense(6, activation="relu", name="features")(x)
+    classifier = keras.Model(inputs, keras.layers.Dense(3)(x))
+    classifier.save(tmp_path / "tiny.keras")
+    digest = hashlib.sha256((tmp_path / "tiny.keras").read_bytes()).hexdigest()
+    card = json.dumps({"sha256": digest, "accuracy": 0.5, "classes": ["a", "b", "c"]})
+    (tmp_path / "tiny.json").write_text(card, encoding="utf-8")
+    monkeypatch.setattr(feature_networks, "WEIGHTS_FOLDER", tmp_path)
+    return tmp_path, classifier
 
 
 @pytest.fixture(scope="session")

@@ -137,6 +137,21 @@ def test_conditions_that_are_missing_or_of_another_shape_are_named(pictures):
     assert gan.steps_done() == 0
 
 
+def test_labels_that_do_not_match_the_pictures_are_refused_before_training(pictures):
+    gan = conditional_gan()
+    with pytest.raises(ValueError, match="16 pictures but 15 labels"):
+        gan.check_batch((pictures, one_hot(15)))
+    beyond, soft, two = one_hot(), one_hot(), one_hot()
+    beyond[3] = 0  # what tf.one_hot makes of a label that is no class
+    soft[3] = [0.5, 0.5, 0, 0]
+    two[3] = [1, 1, 0, 0]
+    for wrong in (beyond, soft, two):
+        with pytest.raises(ValueError, match=r"label 3 of the batch is .* must be\s+one-hot"):
+            gan.fit(pictures, wrong, verbose=0)
+    assert gan.steps_done() == 0
+    gan.check_batch((pictures, one_hot()))
+
+
 def test_plain_networks_are_refused_for_a_conditional_gan_and_mixed_ones_for_any(build):
     with pytest.raises(ValueError, match="two inputs"):
         gans.ConditionalGAN(build.generator(), build.discriminator())
@@ -147,12 +162,12 @@ def test_plain_networks_are_refused_for_a_conditional_gan_and_mixed_ones_for_any
 
 def test_builders_of_conditional_networks_fit_together_and_depend_on_the_label():
     keras.utils.set_random_seed(0)
-    generator = models.conditional_generator(10)
-    z = np.zeros((10, 96), np.float32)
-    made = np.asarray(generator([z, np.eye(10, dtype=np.float32)], training=False))
-    assert made.shape == (10, 28, 28, 1)
-    assert np.abs(made).max() <= 1
-    assert len({picture.tobytes() for picture in made}) == 10
+    for generator in (models.conditional_generator(10), models.character_generator(10)):
+        z = np.zeros((10, generator.input_shape[0][1]), np.float32)
+        made = np.asarray(generator([z, np.eye(10, dtype=np.float32)], training=False))
+        assert made.shape == (10, 28, 28, 1)
+        assert np.abs(made).max() <= 1
+        assert len({picture.tobytes() for picture in made}) == 10
     one_picture = np.repeat(made[:1], 10, axis=0)
     for builder in (models.conditional_discriminator, models.projection_discriminator):
         discriminator = builder(10)
@@ -165,12 +180,13 @@ def test_builders_of_conditional_networks_fit_together_and_depend_on_the_label()
 def test_the_projection_is_an_inner_product_with_the_vector_of_the_class():
     keras.utils.set_random_seed(0)
     network = models.projection_discriminator(5)
-    dense = [x for x in network.layers if isinstance(x, layers.Dense)]
-    features, class_vector, plain = dense
-    assert (features.units, class_vector.units, plain.units) == (128, 128, 1)
+    (product,) = (x for x in network.layers if isinstance(x, layers.Dot))
+    _, class_vector, plain = (x for x in network.layers if isinstance(x, layers.Dense))
+    assert (class_vector.units, plain.units) == (128, 1)
     assert not class_vector.use_bias
     picture = np.random.default_rng(0).uniform(-1, 1, (1, 28, 28, 1)).astype(np.float32)
-    described = keras.Model(network.inputs[0], features.output)(picture, training=False).numpy()
+    features = keras.Model(network.inputs[0], product.input[0])
+    described = features(picture, training=False).numpy()
     label = np.eye(5, dtype=np.float32)[[3]]
     by_hand = plain(described).numpy() + (described * class_vector.kernel.numpy()[3]).sum()
     np.testing.assert_allclose(network([picture, label], training=False), by_hand, rtol=1e-4)

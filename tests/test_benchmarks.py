@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import arithmetic, mnist_quality, recipes, report
+from benchmarks import arithmetic, mnist_quality, precision, recipes, report
 from benchmarks import training as speed
 from helpers import datasets, runtime
 from helpers._backend import keras, tf
@@ -388,6 +388,43 @@ def test_without_pytorch_the_comparison_is_left_out(monkeypatch):
     monkeypatch.setattr(speed.importlib.util, "find_spec", lambda name: None)
     assert speed.python_with_torch(None) is None
     assert speed.python_with_torch("python") == "python"
+
+
+# Precision ------------------------------------------------------------------------------
+
+
+def test_a_difference_of_scores_is_told_from_noise():
+    full, other = [10.0, 12.0, 11.0, 13.0], [11.0, 13.0, 10.0, 12.0]
+    said = precision.difference(other, full)
+    assert said.startswith("+0.0 (-2.2 to +2.2): within noise")  # ± t(0.975, 6) · √(2 · 1.667 / 4)
+    far = [x + 3 for x in other]
+    assert precision.difference(far, full) == "+3.0 (+0.8 to +5.2): NOT within noise"
+    assert precision.difference([x - 3 for x in other], full).endswith("NOT within noise")
+    assert precision.difference(other, full[:1]) == "two seeds of each are needed"
+
+
+def test_trainings_in_each_precision_are_scored_once_and_kept(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def train(name, seed, steps):
+        asked.append((name, seed, steps))
+        return {"seconds": 1.0, "distance": 10.0 * seed}
+
+    monkeypatch.setattr(precision, "train_apart", train)
+    for _ in range(2):
+        precision.main(["--seeds", "1", "3", "--steps", "7", "--out", str(tmp_path)])
+    assert asked == [(name, seed, 7) for seed in (1, 3) for name in precision.PRECISIONS]
+    last = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split()[:4] for line in last] == [
+        [name, "2", "20.0", "±"] for name in ("float32", "mixed_bfloat16", "mixed_float16")
+    ]
+
+
+@pytest.mark.slow
+def test_a_training_in_half_precision_gets_a_score_of_float32(tmp_path):
+    found = precision.train("mixed_bfloat16", 0, 2)
+    assert 0 < found["distance"] < float("inf")
+    assert keras.config.dtype_policy().name == "float32"
 
 
 # Arithmetic -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -397,6 +398,42 @@ def test_interrupted_in_an_epochs_last_step_the_epoch_is_counted(tmp_path, unbro
     finish(tmp_path, unbroken)
 
 
+def test_when_another_worker_is_interrupted_this_one_writes_and_leaves_too(
+    tmp_path, unbroken, monkeypatch, capsys
+):
+    gan, checkpoint = start(tmp_path, minutes=1000)
+    asked, waited = [], []
+
+    def at_step_7(strategy, *flags):
+        asked.append(gan.steps_done())
+        return [gan.steps_done() == 7, False] if len(flags) == 2 else flags
+
+    monkeypatch.setattr(checkpoints.replicas, "any_worker", at_step_7)
+    written = lambda strategy: waited.append(archives.newest(checkpoint.place)[0]["step"])  # noqa: E731
+    monkeypatch.setattr(checkpoints.replicas, "wait_for_all", written)
+    with pytest.raises(SystemExit) as left:
+        pieces.fit(gan, "GAN", checkpoint, pieces.Losses())
+    assert left.value.code == 143
+    assert asked == list(range(1, 8))  # once a step, also at the end of an epoch
+    assert waited == [7]
+    assert "Stopped after step 7" in capsys.readouterr().out
+    monkeypatch.undo()
+    finish(tmp_path, unbroken)
+
+
+def test_another_worker_than_the_chief_reads_checkpoints_and_writes_none(tmp_path, as_worker):
+    train_until(tmp_path / "a", 8)
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()}
+    as_worker(1)
+    gan, checkpoint = start(tmp_path / "a")
+    assert checkpoint.step == 7
+    best = checkpoints.Best(mean_of_first, every=3, folder=tmp_path / "a")
+    pieces.fit(gan, "GAN", checkpoint, best)
+    assert {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()} == kept
+    start(tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_second_interruption_leaves_at_once_without_writing(tmp_path):
     gan, checkpoint = start(tmp_path, minutes=1000)
 
@@ -562,10 +599,25 @@ def test_a_folder_that_cannot_be_written_is_named_before_training(tmp_path):
 
 def test_another_version_of_keras_is_told(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints.model_state, "versions", lambda: "Keras 9 and TensorFlow 9")
+        patch.setattr(checkpoints.model_state.keras, "__version__", "9")
         train_until(tmp_path, 4)
     start(tmp_path)
-    assert "which Keras 9 and TensorFlow 9 wrote: not to the last bit" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"which Keras 9 and TensorFlow \S+ wrote: not to the last bit", said)
+
+
+def test_another_number_of_replicas_is_told_and_continues(tmp_path, monkeypatch, capsys):
+    one, two = pieces.made("GAN"), pieces.made("GAN", seed=1)
+    checkpoints.Checkpoint(one, tmp_path).write()
+    norms = [n for x in two.networks().values() for n in x.layers if hasattr(n, "synchronized")]
+    assert norms
+    for norm in norms:
+        norm.synchronized = True  # as several replicas have it
+    surroundings = {**checkpoints.model_state.surroundings(two), "replicas": "2 replicas"}
+    monkeypatch.setattr(checkpoints.model_state, "surroundings", lambda model: surroundings)
+    checkpoints.Checkpoint(two, tmp_path)
+    assert "which 1 replica wrote: not to the last bit" in capsys.readouterr().out
+    assert_same((pieces.numbers(two),), (pieces.numbers(one),))
 
 
 # --- bad use -------------------------------------------------------------------------------

@@ -105,6 +105,15 @@ def test_dropout_differs_on_replicas_and_from_call_to_call_but_not_from_run_to_r
         assert 0.3 < (one == other).mean() < 0.8  # 0.58 for chance alone, at a rate of 0.3
 
 
+def test_two_replicas_continue_what_one_began(details):
+    found = details("more")
+    for replica in found["before"]:
+        np.testing.assert_array_equal(replica, found["alone"][0])
+    np.testing.assert_array_equal(*found["after"])
+    assert (found["before"] != found["after"]).mean() > 0.9
+    assert np.isfinite(found["after"]).all()
+
+
 def test_two_replicas_train_in_float16(details):
     found = details("half")
     assert np.isfinite(found["after"]).all()
@@ -160,6 +169,16 @@ def test_when_the_time_of_one_worker_is_over_all_stop_after_the_same_step(worker
     assert [int(read(workers[0], f"worker-{worker}")["stopped"]) for worker in (0, 1)] == [1, 1]
 
 
+def test_when_one_worker_is_told_to_stop_both_write_leave_and_continue_to_the_last_bit(workers):
+    for worker in (0, 1):
+        interrupted, unbroken = (
+            read(workers[0], f"{what}-{worker}") for what in ("interrupted", "unbroken")
+        )
+        assert interrupted.pop("status") == 128 + signal.SIGTERM
+        for name, numbers in unbroken.items():
+            np.testing.assert_array_equal(interrupted[name], numbers, err_msg=name)
+
+
 def test_when_a_worker_is_killed_the_other_says_so_and_ends_soon(workers):
     _, printed, seconds, _ = workers
     last = printed.strip().splitlines()[-1]
@@ -187,16 +206,16 @@ def test_only_the_chief_writes_checkpoints(workers):
 
 
 def test_each_worker_gets_the_same_cluster_and_its_own_number(monkeypatch):
-    from helpers import runtime
+    from helpers import files
 
     both = run_distributed.environments(2, [5001, 5002])
     chiefs = []
     for index, environment in enumerate(both):
         monkeypatch.setenv("TF_CONFIG", environment["TF_CONFIG"])
-        config = runtime._tf_config()
+        config = files.tf_config()
         assert config["cluster"] == {"worker": ["127.0.0.1:5001", "127.0.0.1:5002"]}
         assert config["task"]["index"] == index
-        chiefs.append(runtime.is_chief())
+        chiefs.append(files.is_chief())
     assert chiefs == [True, False]
 
 

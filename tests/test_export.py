@@ -37,6 +37,13 @@ def test_a_network_and_its_weights_open_again(network, tmp_path, capsys):
             np.testing.assert_array_equal(mine, theirs)
 
 
+def test_another_worker_than_the_chief_saves_somewhere_of_its_own(network, tmp_path, as_worker):
+    as_worker(1)
+    saved = export.save_for_others(tmp_path, network, ["keras"])
+    assert list(tmp_path.iterdir()) == []
+    assert keras.models.load_model(saved["keras"]).count_params() == network.count_params()
+
+
 def test_onnx_gives_the_same_pictures_without_keras(network, tmp_path, capsys):
     for package in export.ONNX_PACKAGES.split():
         pytest.importorskip(package, reason=f"pip install {export.ONNX_PACKAGES}")

@@ -1,5 +1,6 @@
 """Parts do not overlap, batches are a pure function of seed and step, conditions are right."""
 
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -10,6 +11,7 @@ from helpers import image_set as module
 from helpers import readers
 from helpers.decoding import DecodedOnDemand
 from helpers.image_set import ImageSet, label_planes, to_float
+from helpers.statistics import Statistics
 
 
 def numbered(n=12, train=9):
@@ -87,6 +89,14 @@ def test_the_batch_at_a_step_is_a_function_of_seed_and_step():
             == (whole[start_step : start_step + 3])
         )
     assert take(numbered().batches(4, seed=4), 10) != whole
+
+
+def test_nothing_of_a_stream_is_left_to_tune():
+    """The tuner's thread may need seconds to end, and ``.fit`` waits for it."""
+    stream = numbered().batches(4)
+    watched = Statistics(np.zeros((2, 2, 2, 1)), np.zeros((2, 3))).watch(stream)
+    for one in (stream, watched):
+        assert one.options().autotune.enabled is False
 
 
 @pytest.mark.parametrize("batch_size", [1, 12])
@@ -180,6 +190,19 @@ def test_conditions_that_cannot_be_met_are_refused():
     for wrong in ({"conditional": "planets"}, {"conditional": "planes", "pairs": True}):
         with pytest.raises(ValueError, match="may be 'one_hot' or 'planes', and not together"):
             labelled().batches(4, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (np.arange(11) % 3, "three has 12 pictures but 11 labels"),
+        (np.arange(12) % 4, "labels from 0 to 3, but 3 class names"),
+        (np.arange(12) % 3 - 1, "labels from -1 to 1, but 3 class names"),
+    ],
+)
+def test_labels_that_do_not_match_the_pictures_are_named(labels, says):
+    with pytest.raises(ValueError, match=says):
+        replace(labelled(), labels=labels).batches(4, conditional="one_hot")
 
 
 def test_an_item_is_a_picture_and_what_is_known_of_it():

@@ -15,12 +15,13 @@ MODULES = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__in
 
 # A module may import those to its right, and any may import a leaf: so nothing imports widgets.
 ORDER = """
-    widgets runtime streaming datasets downloads sources prepare
+    widgets scores tstr reports intervals samples metrics pixels neighbours feature_networks
+    runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
-    models cyclegan vaes gans adversarial training checkpoints replicas mid_epoch model_state
-    archives export runs symptoms monitors statistics metrics feature_networks latent plotting
+    models face_models classifiers cyclegan vaes gans adversarial training checkpoints replicas
+    mid_epoch model_state archives export runs symptoms monitors statistics latent plotting
 """.split()  # noqa: SIM905
-LEAVES = ["checks", "waiting", "_backend"]
+LEAVES = ["checks", "files", "waiting", "_backend"]
 
 
 def tree(module):
@@ -74,6 +75,16 @@ def test_pictures_and_profiles_do_not_load_tensorflow():
 def test_training_code_loads_without_a_word_on_stderr():
     done = python("from helpers import training; print('loaded')")
     assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
+
+
+def test_tensorflow_is_not_heard_on_retracing_but_on_all_else():
+    done = python(
+        "from helpers._backend import tf; logger = tf.get_logger()\n"
+        "logger.warning('5 out of the last 5 calls to <f> triggered tf.function retracing.')\n"
+        "logger.warning('the disk is full')"
+    )
+    assert "retracing" not in done.stdout + done.stderr
+    assert "the disk is full" in done.stdout + done.stderr
 
 
 def test_another_keras_backend_is_refused_with_the_mend():

@@ -73,12 +73,3 @@ def test_the_classic_recipe_has_tanh_throughout(name):
         if hasattr(layer, "activation") and layer.activation is not keras.activations.linear
     ]
     assert set(activations) == {"tanh"}
-
-
-def test_the_digit_classifier_gives_ten_logits_and_128_features_that_are_not_negative():
-    classifier = models.digit_classifier()
-    assert classifier.output_shape == (None, 10)
-    features = keras.Model(classifier.input, classifier.get_layer("features").output)
-    seen = features(np.random.default_rng(0).uniform(-1, 1, (4, 28, 28, 1)).astype(np.float32))
-    assert tuple(seen.shape) == (4, 128)
-    assert np.min(seen) >= 0

@@ -230,8 +230,8 @@ def test_points_are_scattered(drive, monkeypatch):
 # --- drawing takes its share, and no more ---------------------------------------------------
 
 
-@pytest.mark.parametrize(("cost", "expected"), [(0.0, 101), (2.0, 28), (40.0, 3)])
-def test_drawing_is_thinned_to_a_twentieth_of_the_time(clock, monkeypatch, cost, expected):
+@pytest.mark.parametrize(("cost", "expected"), [(0.0, 101), (2.0, 22), (40.0, 3)])
+def test_drawing_is_thinned_to_its_share_of_the_time(clock, monkeypatch, cost, expected):
     monitor, shown = LiveFigure(np.zeros((4, 3)), seconds=10, keep=1000), []
 
     def show():
@@ -249,7 +249,7 @@ def test_drawing_is_thinned_to_a_twentieth_of_the_time(clock, monkeypatch, cost,
         monitor.on_train_batch_end(step, {"d_loss": 0.0})
     within = (len(shown) - 1) * cost
     monitor.on_train_end()
-    assert within <= 0.05 * monitor.elapsed
+    assert within <= 0.04 * monitor.elapsed
     assert len(shown) == pytest.approx(expected, abs=3)
     assert (shown[0], shown[-1]) == (0, 1000)
     assert len(monitor.snapshots) > 60  # snapshots keep their time
@@ -302,13 +302,38 @@ def test_a_state_survives_a_checkpoint(build, pictures, z, tmp_path):
     np.testing.assert_array_equal(second.snapshots[2][2], first.snapshots[2][2])
 
 
-def test_of_several_workers_the_chief_alone_writes(drive, tmp_path, monkeypatch):
+def test_of_several_workers_the_chief_alone_writes(drive, tmp_path, monkeypatch, as_worker):
     monitor = LiveFigure(np.zeros((4, 3)), folder=tmp_path)
     drive(monitor, 1)
     monkeypatch.undo()
+    figure, drawn = monitor.figure, []
+    monkeypatch.setattr(monitor, "figure", lambda: drawn.append(True) or figure())
     for chief in (False, True):
-        extended = SimpleNamespace(should_save_summary=chief)
-        monitor.model.distribute_strategy = SimpleNamespace(extended=extended)
+        as_worker(int(not chief))
         monitor.steps, monitor.began = 1, 0.0
         monitor._show()
+        assert len(drawn) == chief  # the others do not even draw
         assert [file.name for file in tmp_path.iterdir()] == ["progress.png"] * chief
+
+
+def test_reals_stand_below_the_samples_with_what_the_discriminator_says(build, pictures, z):
+    gan = build.gan()
+    real = pictures[:4]
+    monitor = LiveFigure(z[:8], columns=4, real=real)
+    fit(gan, pictures, monitor)
+    shown = np.concatenate([monitor.snapshots[-1][2], plotting.as_uint8(real)])
+    logits = gan.discriminator(shown / np.float32(127.5) - 1, training=False)
+    _, sheet = monitor.figure().axes[:2]
+    said = [float(text.get_text()) for text in sheet.texts]
+    np.testing.assert_allclose(said, keras.ops.sigmoid(logits)[:, 0], atol=0.0051)
+    assert "what the discriminator says" in sheet.get_title(loc="left")
+
+
+def test_a_critic_that_gives_no_probability_is_quoted_as_it_is(build, pictures, z):
+    gan = build.gan(loss="hinge")
+    monitor = LiveFigure(z[:4], columns=4, real=pictures[:4])
+    fit(gan, pictures, monitor)
+    shown = np.concatenate([monitor.snapshots[-1][2], plotting.as_uint8(pictures[:4])])
+    logits = np.asarray(gan.discriminator(shown / np.float32(127.5) - 1, training=False))
+    said = [float(text.get_text()) for text in monitor.figure().axes[1].texts]
+    np.testing.assert_allclose(said, logits[:, 0], atol=0.0051)

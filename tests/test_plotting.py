@@ -118,6 +118,14 @@ def test_a_gif_plays_all_frames_for_ever_and_rests_on_the_last(tmp_path, channel
             assert np.abs(shown.astype(int) - frame[0, 0, 0]).max() <= 8
 
 
+def test_another_worker_than_the_chief_has_its_own_gif(tmp_path, as_worker):
+    as_worker(1)
+    film = plotting.gif([np.zeros((6, 4, 1), np.uint8)], tmp_path / "film.gif")
+    assert list(tmp_path.iterdir()) == []
+    with Image.open(film) as opened:
+        assert opened.size == (4, 6)
+
+
 def test_a_figure_becomes_a_frame_of_its_size():
     figure, axes = plotting.new_figure(3, 2)
     axes.set_facecolor("red")
@@ -158,3 +166,19 @@ def test_the_game_is_drawn_the_right_way_up():
     quiver = axes.collections[2]
     np.testing.assert_array_equal(quiver.XY, fake)
     np.testing.assert_array_equal(np.stack([quiver.U, quiver.V], axis=1), arrows)
+
+
+def test_each_verdict_stands_above_its_own_picture():
+    pictures = np.full((5, 9, 6, 1), 100, np.uint8)
+    figure, axes = plotting.new_figure(4, 4)
+    plotting.show_verdicts(axes, pictures, [0.1, 0.22, 0.3, 0.4, 1], columns=3, title="T")
+    (sheet,) = axes.images
+    grey = np.asarray(sheet.get_array()) == 100
+    assert grey.sum() == 5 * 9 * 6
+    assert [text.get_text() for text in axes.texts] == ["0.10", "0.22", "0.30", "0.40", "1.00"]
+    for i, text in enumerate(axes.texts):
+        x, y = text.get_position()
+        assert grey[int(y) + 2, int(x)], "the picture begins below its number"
+        assert not grey[: int(y) + 2, int(x)][-3:].any(), "and the number stands on white"
+        assert (int(x) // 8, int(y) // 14) == (i % 3, i // 3)
+    assert figure.axes == [axes]

@@ -19,9 +19,9 @@ def test_on_one_replica_layers_and_chance_stay_as_they_are(build, values):
     assert not any(norm.synchronized for norm in norms)
 
 
-@pytest.mark.parametrize("flag", [True, False])
-def test_one_worker_alone_decides(flag):
-    assert replicas.any_worker(tf.distribute.get_strategy(), flag) is flag
+@pytest.mark.parametrize("flags", [[True], [False], [True, False]])
+def test_one_worker_alone_decides(flags):
+    assert replicas.any_worker(tf.distribute.get_strategy(), *flags) == flags
 
 
 def test_on_one_replica_fit_gets_its_arguments_unchanged_and_errors_as_they_are(build):

@@ -239,36 +239,10 @@ def test_a_strategy_that_comes_too_late_says_so():
         runtime.strategy("mirrored", logical_cpus=2)
 
 
-@pytest.mark.parametrize(
-    ("config", "chief"),
-    [
-        ("", True),
-        (tf_config(0), True),
-        (tf_config(1), False),
-        (tf_config(0, "chief", chief=["a:1"], worker=["b:1"]), True),
-        (tf_config(0, "worker", chief=["a:1"], worker=["b:1"]), False),
-    ],
-)
-def test_one_process_of_all_is_the_chief(monkeypatch, config, chief):
-    monkeypatch.setenv("TF_CONFIG", config)
-    assert runtime.is_chief() is chief
-
-
-@pytest.mark.parametrize(
-    ("config", "wrong"),
-    [
-        ("{", "JSONDecodeError"),
-        ("[]", "TypeError"),
-        ('{"cluster": {"worker": ["a:1"]}}', "KeyError"),
-        (tf_config(2), "IndexError"),
-        (tf_config(0, "ps", ps=["a:1"]), "there is no ps 0"),
-    ],
-)
-def test_a_mistake_in_tf_config_is_named_with_an_example(monkeypatch, config, wrong):
-    monkeypatch.setenv("TF_CONFIG", config)
-    with pytest.raises(ValueError, match=r"(?s)TF_CONFIG is .*It must look like") as said:
-        runtime.is_chief()
-    assert wrong in str(said.value)
+def test_who_the_chief_is_can_be_asked_here(monkeypatch):
+    for index in (0, 1):
+        monkeypatch.setenv("TF_CONFIG", tf_config(index))
+        assert runtime.is_chief() is (index == 0)
 
 
 # --- float16 ----------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from helpers import datasets, gans, models, symptoms, training, vaes
+from helpers import datasets, face_models, gans, models, portraits, symptoms, training, vaes
 from helpers._backend import keras, tf
 from helpers.symptoms import LOOKS, SYMPTOMS, Recent, Symptoms
 
@@ -59,11 +60,22 @@ def ring():
     return datasets.ring(4000)[0]
 
 
-@pytest.fixture
-def train(digits, ring):
-    """Make a model by a function, train it on the data that fit it, watched for symptoms."""
+@pytest.fixture(scope="module")
+def faces():
+    """1,000 drawn faces of 64×64, float32 in [-1, 1]."""
+    drawn = (portraits.picture(portraits.person(index)) for index in range(1000))
+    small = [Image.fromarray(face[34:184, 14:164]).resize((64, 64)) for face in drawn]
+    return datasets.to_float(np.stack(small))
 
-    def train(make, *optimizers, steps, data=None, **kwargs):
+
+@pytest.fixture
+def train(digits, ring, clock):
+    """Make a model by a function, train it on the data that fit it, watched for symptoms.
+
+    The clock stands still, so that no step waits for its pictures, however busy the machine.
+    """
+
+    def train(make, *optimizers, steps, data=None, batch_size=64, **kwargs):
         keras.utils.set_random_seed(0)
         model = make()
         model.compile(*optimizers)
@@ -71,7 +83,8 @@ def train(digits, ring):
             data = digits if len(model.sampler.output_shape) == 4 else ring
         z = training.noise(32, model.latent_dim, seed=9).numpy()
         watched = Symptoms(data[:32], z, **{"share": 1.0, **kwargs})
-        stream = tf.data.Dataset.from_tensor_slices(data).shuffle(4000, seed=0).repeat().batch(64)
+        stream = tf.data.Dataset.from_tensor_slices(data).shuffle(4000, seed=0).repeat()
+        stream = stream.batch(batch_size)
         model.fit(stream, steps_per_epoch=steps, verbose=0, callbacks=[watched])
         return watched
 
@@ -162,28 +175,32 @@ def test_a_loss_that_was_not_computed_yet_is_not_nan(train):
     assert watched.found == []
 
 
-def slow(stream):
-    """The same stream, a fiftieth of a second a batch."""
+@pytest.mark.parametrize(
+    ("waiting", "working", "named"),
+    [(0.02, 0.03, True), (0.02, 0.06, False), (0.009, 0.001, False)],
+)
+def test_input_starvation_is_named(digits, clock, waiting, working, named):
+    """By a clock that only a batch's making and a step's end set on, by so many seconds."""
 
-    def wait(pictures):
-        import time
-
-        time.sleep(0.02)
+    def slowly(pictures):
+        clock.now += waiting
         return pictures
 
     def pass_on(pictures):
-        return tf.ensure_shape(tf.numpy_function(wait, [pictures], tf.float32), (64, 7, 7, 1))
+        return tf.ensure_shape(tf.numpy_function(slowly, [pictures], tf.float32), (64, 7, 7, 1))
 
-    return stream.map(pass_on)
+    def work(batch, logs):
+        clock.now += working
 
-
-def test_input_starvation_is_named(digits):
     model = digits_gan()
     model.compile(adam(1e-4), adam(1e-4))
     watched = Symptoms(digits[:32], np.zeros((32, 16)), every=10, share=1.0)
-    stream = tf.data.Dataset.from_tensors(digits[:64]).repeat()
-    model.fit(slow(stream), steps_per_epoch=50, verbose=0, callbacks=[watched])
-    assert names(watched) == ["input starvation"]
+    stream = tf.data.Dataset.from_tensors(digits[:64]).repeat().map(pass_on)
+    step = keras.callbacks.LambdaCallback(on_train_batch_end=work)
+    model.fit(stream, steps_per_epoch=50, verbose=0, callbacks=[watched, step])
+    assert names(watched) == ["input starvation"] * named
+    share = waiting / (waiting + working)
+    np.testing.assert_allclose(watched.history["waiting"][1:], share, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +253,21 @@ def test_healthy_training_is_silent(train, capsys, name):
 
 
 @pytest.mark.slow
-def test_the_digits_of_lesson_1_are_silent():
+@pytest.mark.parametrize(
+    ("rates", "named"), [((1e-3, 1e-3), []), ((1e-3, 0.0), ["a network stands still"])]
+)
+def test_faces_of_64_by_64_are_silent_until_something_is_wrong(train, faces, rates, named):
+    make = lambda: gans.GAN(  # noqa: E731
+        face_models.face_generator(capacity=8), face_models.face_discriminator(capacity=8)
+    )
+    both = [optimizers.Adam(rate, beta_1=0.5, beta_2=0.99) for rate in rates]
+    steps = 200 if named else 500
+    watched = train(make, *both, steps=steps, data=faces, batch_size=16)
+    assert names(watched) == named
+
+
+@pytest.mark.slow
+def test_the_digits_of_lesson_1_are_silent(clock):
     digits = datasets.load("mnist").train
     keras.utils.set_random_seed(1)
     gan = gans.GAN(models.digit_generator(), models.digit_discriminator(), seed=1)
@@ -244,7 +275,7 @@ def test_the_digits_of_lesson_1_are_silent():
     watched = Symptoms(digits.sample(32), training.noise(32, 64, seed=9).numpy(), share=1.0)
     stream = digits.batches(32, seed=1)
     gan.fit(stream, steps_per_epoch=500, verbose=0, callbacks=[watched])
-    assert [name for name in names(watched) if name != "input starvation"] == []
+    assert watched.found == []
     assert max(watched.history["input_high"]) == 1
     assert min(watched.history["input_low"]) == -1
 

@@ -1,6 +1,7 @@
 """The widgets answer to their buttons, and say so where nobody can press any."""
 
 import ipywidgets
+import numpy as np
 import pytest
 
 from helpers import widgets
@@ -60,4 +61,35 @@ def test_every_press_redraws_the_picture(played):
 def test_headless_prints_a_line_and_makes_no_game(monkeypatch, capsys):
     monkeypatch.setenv("GAN_HEADLESS", "1")
     assert widgets.game(None, None, None) is None
+    assert "in Jupyter" in capsys.readouterr().out
+
+
+def test_writing_shows_each_text_in_each_hand_and_says_what_cannot_be_written(monkeypatch):
+    monkeypatch.delenv("GAN_HEADLESS", raising=False)
+    written = []
+
+    def write(text, hand):
+        written.append((text, hand))
+        if "?" in text:
+            raise ValueError("cannot write ?")
+        return np.full((28, 28 * len(text)), 10 * hand, np.uint8)
+
+    (controls, picture, said) = widgets.writing(write, "AB").children
+    field, hand = controls.children
+    first = bytes(picture.value)
+    assert first.startswith(b"\x89PNG")
+    hand.value = 7
+    second = bytes(picture.value)
+    assert second != first
+    field.value = "AB?"
+    assert (said.value, bytes(picture.value)) == ("cannot write ?", second)
+    field.value = "ABC"
+    assert said.value == ""
+    assert bytes(picture.value) != second
+    assert written == [("AB", 0), ("AB", 7), ("AB?", 7), ("ABC", 7)]
+
+
+def test_writing_without_a_reader_prints_a_line(monkeypatch, capsys):
+    monkeypatch.setenv("GAN_HEADLESS", "1")
+    assert widgets.writing(None, "AB") is None
     assert "in Jupyter" in capsys.readouterr().out

@@ -109,6 +109,7 @@ def details(folder):
     strategy = runtime.strategy("mirrored", logical_cpus=2)  # as if the cell were run twice
     save(folder, "dropped", first=dropped(strategy), again=dropped(strategy))
     save(folder, "half", **half(strategy))
+    save(folder, "more", **continued_by_more(folder, strategy))
     with strategy.scope():
         gan = pieces.made("GAN")
     z = training.noise(6, gan.latent_dim, kind=gan.noise_kind, seed=0, step=-1)
@@ -127,15 +128,28 @@ def half(strategy):
     return {"before": before, "after": of_replicas(gan.weights), "scales": scales}
 
 
+def continued_by_more(folder, strategy):
+    """Weights before and after: one replica's checkpoint, and the epoch that two added to it."""
+    gan = pieces.made("GAN")
+    pieces.fit(gan, "GAN", checkpoints.Checkpoint(gan, folder / "more"), epochs=1)
+    with strategy.scope():
+        other = pieces.made("GAN")
+    checkpoint = checkpoints.Checkpoint(other, folder / "more")
+    before = of_replicas(other.weights)
+    pieces.fit(other, "GAN", checkpoint, epochs=2)
+    after = of_replicas(other.weights)
+    return {"alone": of_replicas(gan.weights), "before": before, "after": after}
+
+
 # --- workers -------------------------------------------------------------------------------
 
 
-def continued(folder, strategy, name, killed_at=None):
-    """Train with a checkpoint after every step; what it came to."""
+def continued(folder, strategy, name, killed_at=None, *, number=signal.SIGKILL, minutes=1e-9):
+    """Train with a checkpoint, as a rule after every step; what it came to."""
     with strategy.scope():
         gan = pieces.made("GAN")
-    checkpoint = checkpoints.Checkpoint(gan, folder / name, minutes=1e-9)
-    losses, kill = pieces.Losses(), pieces.Kill(killed_at, signal.SIGKILL)
+    checkpoint = checkpoints.Checkpoint(gan, folder / name, minutes=minutes)
+    losses, kill = pieces.Losses(), pieces.Kill(killed_at, number)
     pieces.fit(gan, "GAN", checkpoint, losses, kill, epochs=2)
     numbers = of_replicas([v for group in variables(gan) for v in group])
     rows = [[np.ravel(x)[0] for _, x in line] for line in losses.seen]
@@ -167,6 +181,16 @@ def refused(strategy, seed):
     return ""
 
 
+def interrupted(folder, strategy, number):
+    """The second worker gets a signal; the exit status of this one, and what it continued to."""
+    at = None if runtime.is_chief() else KILLED_AT
+    try:
+        continued(folder, strategy, "interrupted", at, number=number, minutes=60)
+    except SystemExit as left:
+        return {"status": left.code, **continued(folder, strategy, "interrupted")}
+    return {"status": 0}
+
+
 def workers(folder):
     strategy = runtime.strategy()
     me = 0 if runtime.is_chief() else 1
@@ -178,6 +202,7 @@ def workers(folder):
     steps = stopped(strategy, minutes=60 if me == 0 else 1e-9)
     save(folder, f"worker-{me}", **found, dropped=dropped(strategy), refused=said, stopped=steps)
     save(folder, f"unbroken-{me}", **continued(folder, strategy, "unbroken"))
+    save(folder, f"interrupted-{me}", **interrupted(folder, strategy, signal.SIGTERM))
     killed_at = KILLED_AT if me == 1 else None
     save(folder, f"killed-{me}", **continued(folder, strategy, "killed", killed_at))
 

@@ -1,0 +1,286 @@
+"""What lesson 2 writes out is what helpers use, and its exercises say what is right and wrong."""
+
+import io
+import itertools
+import pathlib
+import re
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from skimage.io import imread
+from skimage.transform import resize
+
+from helpers import datasets, face_models, gans, plotting, streaming, training
+from helpers._backend import keras
+from helpers.readers import pictures_in
+
+LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/02_dcgan_celeba.ipynb"
+CELLS = nbformat.read(LESSON, as_version=4).cells
+
+
+@pytest.fixture
+def lesson():
+    """Run the cells that define given names, in order; return what is then defined."""
+    names = {
+        "SEED": 1, "LATENT_DIM": 64, "CAPACITY": 16, "datasets": datasets,
+        "face_models": face_models, "gans": gans, "imread": imread, "io": io, "keras": keras,
+        "layers": keras.layers, "np": np, "ops": keras.ops, "plotting": plotting,
+        "resize": resize, "training": training,
+    }  # fmt: skip
+
+    def define(*wanted):
+        for name in wanted:
+            (cell,) = (c for c in CELLS if c.cell_type == "code" and defined(name, c.source))
+            (definition,) = re.findall(
+                rf"^((?:def|class) {name}\(.*?)(?=^\S|\Z)", cell.source, re.MULTILINE | re.DOTALL
+            )
+            exec(definition, names)
+        return SimpleNamespace(**{name: names[name] for name in wanted}, names=names)
+
+    return define
+
+
+def defined(name, source):
+    return f"def {name}(" in source or f"class {name}(" in source
+
+
+def layer_list(network):
+    """Kind and settings of every layer, without names and random seeds."""
+    hidden = ("name", "seed", "kernel_initializer", "bias_initializer", "build_config")
+    return [
+        (type(x).__name__, {k: v for k, v in x.get_config().items() if k not in hidden})
+        for x in network.layers
+    ]
+
+
+def starts(network):
+    """How the kernels of every layer begin."""
+    return [
+        {k: v for k, v in x.kernel_initializer.get_config().items() if k != "seed"}
+        for x in network.layers
+        if hasattr(x, "kernel_initializer")
+    ]
+
+
+# ------------------------------------------------------------------------------ what is built
+
+
+@pytest.mark.parametrize(
+    ("name", "needs", "capacity"),
+    [
+        ("dcgan_generator", ["small_weights"], 8),
+        ("dcgan_discriminator", ["small_weights"], 8),
+        ("minimal_generator", ["decoder_block"], 4),
+        ("minimal_discriminator", ["encoder_block"], 4),
+        ("face_generator", [], 4),
+        ("face_discriminator", [], 4),
+    ],
+)
+def test_networks_of_the_lesson_are_those_of_helpers(lesson, name, needs, capacity):
+    in_the_lesson, in_helpers = getattr(lesson(*needs, name), name), getattr(face_models, name)
+    for arguments in ({}, {"capacity": capacity}):
+        taught, measured = in_the_lesson(**arguments), in_helpers(**arguments)
+        assert layer_list(taught) == layer_list(measured)
+        assert starts(taught) == starts(measured)
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_the_recommended_pair_of_the_lesson_makes_the_same_sizes(lesson, size):
+    made = lesson("face_generator", "face_discriminator")
+    for taught, measured in (
+        (made.face_generator, face_models.face_generator),
+        (made.face_discriminator, face_models.face_discriminator),
+    ):
+        built = [build(capacity=2, image_size=size) for build in (taught, measured)]
+        assert layer_list(built[0]) == layer_list(built[1])
+
+
+def test_the_generator_written_by_hand_is_that_of_helpers(lesson, album):
+    pictures = pictures_in(album(names="{:06}.jpg"))
+    attributes = np.eye(len(pictures), dtype=np.int8)
+    made = lesson("read_picture", "with_attributes", "for_autoencoders")
+    assert made.read_picture.__defaults__ == (64, 150)
+    made.read_picture.__defaults__ = (8, 10)  # the pictures of the album are small
+    by_hand = made.with_attributes(pictures, attributes, 4)
+    of_helpers = streaming.picture_generator(
+        pictures, 4, size=8, crop=10, attributes=attributes, seed=1
+    )
+    for taught, measured in itertools.islice(zip(by_hand, of_helpers, strict=False), 3):
+        for a, b in zip(taught, measured, strict=True):
+            assert a.dtype == b.dtype == np.float32
+            assert np.array_equal(a, b)
+    x, y = next(made.for_autoencoders(pictures, attributes, 4))
+    assert np.array_equal(x, y)
+    assert x.shape == (4, 8, 8, 3)
+
+
+def test_replacing_layers_changes_these_and_nothing_else(lesson):
+    made = lesson("replaced", "Nothing")
+    replaced = made.replaced
+    network = face_models.face_discriminator(capacity=2, image_size=32)
+    leaky, relu = keras.layers.LeakyReLU, keras.layers.ReLU
+    changed = replaced(network, leaky, relu)
+    kinds = [type(layer) for layer in network.layers]
+    assert [type(x) for x in changed.layers] == [relu if k is leaky else k for k in kinds]
+    assert leaky in kinds
+    without = replaced(network, keras.layers.BatchNormalization, made.Nothing)
+    assert keras.layers.BatchNormalization not in [type(x) for x in without.layers]
+    assert without.count_params() < network.count_params()
+
+
+def test_validation_losses_tell_faces_learned_by_heart(lesson, build):
+    made = lesson("ValidationLosses")
+    seen, unseen = (np.full((8, 4, 4, 1), level, np.float32) for level in (0.9, -0.9))
+    callback = made.ValidationLosses(seen, unseen)
+
+    class Judge(keras.Model):
+        def call(self, pictures, training=False):
+            assert not training
+            return 5 * keras.ops.mean(pictures, axis=(1, 2))  # real if bright
+
+    gan = build.gan(ema_decay=0)
+    gan.discriminator = Judge()
+    callback.set_model(gan)
+    callback.on_epoch_end(0)
+    assert callback.history["step"] == [0]
+    assert callback.history["training faces"][0] < callback.history["held-out faces"][0] - 1
+
+
+# --------------------------------------------------------------------------------- exercises
+
+
+def solution(exercise):
+    """What is folded away after an exercise."""
+    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
+    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
+
+
+def solve(made, exercise):
+    exec(re.search(r"```python\n(.*?)```", solution(exercise), re.DOTALL)[1], made.names)
+
+
+def test_solution_of_exercise_1_passes_its_check(lesson, capsys):
+    made = lesson("my_decoder_block", "check_exercise_1")
+    made.check_exercise_1()
+    assert "not done yet" in capsys.readouterr().out
+    solve(made, 1)
+    made.check_exercise_1()
+    assert "Exercise 1: right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("block", "says"),
+    [
+        (lambda x, n: keras.layers.Conv2D(n, 3, padding="same")(x), "should become"),
+        (face_models.decoder_block, "checkerboard"),
+        (
+            lambda x, n: keras.layers.LeakyReLU()(
+                keras.layers.Conv2D(n, 3, padding="same")(keras.layers.UpSampling2D()(x))
+            ),
+            "BatchNormalization is missing",
+        ),
+        (
+            lambda x, n: keras.layers.ReLU()(
+                keras.layers.BatchNormalization()(
+                    keras.layers.Conv2D(n, 3, padding="same")(keras.layers.UpSampling2D()(x))
+                )
+            ),
+            "LeakyReLU lets a little through",
+        ),
+    ],
+)
+def test_check_of_exercise_1_names_the_mistake(lesson, block, says):
+    made = lesson("my_decoder_block", "check_exercise_1")
+    made.names["my_decoder_block"] = block
+    with pytest.raises(AssertionError, match=says):
+        made.check_exercise_1()
+
+
+@pytest.fixture
+def faces():
+    """40 pictures with two attributes."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
+    table = pd.DataFrame({"Smiling": np.arange(40) % 4 > 0, "Bald": np.arange(40) % 9 == 0})
+    return datasets.ImageSet(
+        "faces", images, None, (), "here", n_train=40, attributes=table.astype(int)
+    )
+
+
+def test_solution_of_exercise_2_passes_its_check(lesson, capsys, faces):
+    made = lesson("only_with", "check_exercise_2")
+    made.names["train"] = faces
+    made.check_exercise_2()
+    assert "not done yet" in capsys.readouterr().out
+    solve(made, 2)
+    made.check_exercise_2()
+    assert "Exercise 2: right. 30 of 40 faces have Smiling" in capsys.readouterr().out
+
+
+WRONG_STREAMS = {
+    "should raise a ValueError": ("        raise ValueError", "        print"),
+    "networks want float32": (
+        "datasets.to_float(np.asarray(data.images[np.sort(chosen)]))",
+        "np.asarray(data.images[np.sort(chosen)])",
+    ),
+    "lie in": ("datasets.to_float(np.asarray(data.images[np.sort(chosen)]))",
+               "np.float32(data.images[np.sort(chosen)])"),
+    "The same seed": ("default_rng(seed)", "default_rng()"),
+    "a new choice": ("random = np.random.default_rng(seed)\n", "pass\n"),
+    "lack the attribute": ("data.attributes[attribute] == 1", "data.attributes[attribute] >= 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", WRONG_STREAMS)
+def test_check_of_exercise_2_names_the_mistake(lesson, faces, says):
+    made = lesson("only_with", "check_exercise_2")
+    made.names["train"] = faces
+    code = re.search(r"```python\n(.*?)```", solution(2), re.DOTALL)[1]
+    right, wrong = WRONG_STREAMS[says]
+    assert right in code
+    code = code.replace(right, wrong)
+    if says == "a new choice":
+        code = code.replace("random.choice", "np.random.default_rng(seed).choice")
+    if says == "should raise a ValueError":
+        code = code.replace("    positions", "        return iter(())\n    positions", 1)
+    exec(code, made.names)
+    with pytest.raises(AssertionError, match=says):
+        made.check_exercise_2()
+
+
+def test_check_of_exercise_2_wants_the_error_at_the_call(lesson, faces):
+    made = lesson("only_with", "check_exercise_2")
+    made.names["train"] = faces
+
+    def lazy(data, attribute, batch_size, seed=1):
+        if attribute not in data.attributes:
+            raise ValueError(attribute)
+        yield datasets.to_float(data.images[:batch_size])
+
+    made.names["only_with"] = lazy
+    with pytest.raises(AssertionError, match="should raise a ValueError"):
+        made.check_exercise_2()
+
+
+def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
+    made = lesson("check_exercise_3")
+    made.names["my_diagnosis"] = dict.fromkeys("abcd")
+    made.check_exercise_3()
+    assert "not done yet" in capsys.readouterr().out
+    made.names["my_diagnosis"] = eval(re.search(r"`(\{.*?\})`", solution(3))[1])
+    made.check_exercise_3()
+    assert "Exercise 3: right." in capsys.readouterr().out
+
+
+def test_check_of_exercise_3_gives_a_hint_for_each_mistake(lesson, capsys):
+    made = lesson("check_exercise_3")
+    made.names["my_diagnosis"] = {"a": 8, "b": 2, "c": 2, "d": 3}
+    made.check_exercise_3()
+    said = capsys.readouterr().out
+    assert "Exercise 3, b: D's loss never moves" in said
+    assert "Exercise 3, d: D knows the faces" in said
+    assert "right." not in said
+    assert "3, a" not in said
