@@ -121,7 +121,7 @@ def accuracies(network: FeatureNetwork, seen: Seen, names: tuple[str, ...]) -> s
     for i, name in enumerate(names):
         there = seen.shown[:, i] == 1
         right = guesses[:, i] == there
-        balanced = np.mean([right[there].mean(), right[~there].mean()]) if 0 < there.sum() else 1.0
+        balanced = np.mean([right[there == has].mean() for has in (True, False)])
         rows.append([name, f"{right.mean():.1%}", f"{balanced:.1%}", f"{there.mean():.1%}"])
     return aligned(rows)
 

@@ -171,7 +171,7 @@ class ImageSet:
             return self.images.take(positions)
         images = np.take(self.images, positions, axis=0)
         if next(_TAKES) % max(1, HELD_BYTES // images.nbytes) == 0:
-            _let_go(self.images)
+            let_go(self.images)
         return images, positions
 
     def _conditions(self, conditional: Conditional | None, pairs: bool) -> Any:
@@ -229,7 +229,7 @@ class ImageSet:
         )
 
 
-def _let_go(images: NDArray[np.uint8]) -> None:
+def let_go(images: NDArray[np.uint8]) -> None:
     """Take the pages read of a memory-mapped array out of this process's memory.
 
     They stay in the system's file cache, as long as there is room, and come back from there;

@@ -16,7 +16,7 @@ generators that are compared at one size.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import scipy.stats
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from helpers import metrics, neighbours
 
 Array = NDArray[Any]
+Others: TypeAlias = tuple[Array, Array]
 GROUPS = 20
 SPARE = 16  # neighbours known beyond the k-th, should some of the nearest be left out
 
@@ -67,8 +68,14 @@ def estimate(score: Callable[[Array], float], samples: Array) -> Estimate:
     return jackknife(score(samples), without)
 
 
-def kernel_distance(real: Array, fake: Array) -> Estimate:
-    """:func:`helpers.metrics.kernel_distance` of all samples at once."""
+def kernel_distance(real: Array, fake: Array, of_real: float | None = None) -> Estimate:
+    """:func:`helpers.metrics.kernel_distance` of all samples at once.
+
+    Args:
+        real, fake: features, shapes (n, d) and (m, d).
+        of_real: :func:`helpers.metrics.mean_kernel` of the reals, if it is known.
+    """
+    of_real = metrics.mean_kernel(real) if of_real is None else of_real
     groups = groups_of(len(fake))
     sizes = np.bincount(groups)
     starts = np.searchsorted(groups, np.arange(GROUPS))
@@ -79,11 +86,6 @@ def kernel_distance(real: Array, fake: Array) -> Estimate:
         np.einsum("ii->i", kernel[:, start : start + len(rows)])[:] = 0  # no row with itself
         among[group] = np.add.reduceat(kernel.sum(axis=0), starts)
         across[group] = metrics.cubic_kernel(rows, real).sum()
-    of_real = sum(
-        metrics.cubic_kernel(real[i : i + 1_000], real).sum() for i in range(0, len(real), 1_000)
-    )
-    itself = np.power(np.square(real).mean(axis=1) + 1, 3).sum()
-    of_real = (of_real - itself) / (len(real) * (len(real) - 1))
 
     def distance(kept: Array) -> float:
         n = sizes[kept].sum()
@@ -123,7 +125,13 @@ def frechet_distance(real: Array, fake: Array) -> Estimate:
 
 
 def manifolds(
-    real: Array, fake: Array, k: int = 3, k_ball: int = 5, reach: Array | None = None
+    real: Array,
+    fake: Array,
+    k: int = 3,
+    k_ball: int = 5,
+    *,
+    reach: Array | None = None,
+    others: Others | None = None,
 ) -> dict[str, Estimate]:
     """``precision``, ``recall``, ``density`` and ``coverage`` as in :mod:`helpers.metrics`.
 
@@ -133,32 +141,34 @@ def manifolds(
         k_ball: of density and coverage.
         reach: distances of each real to its nearest others, ascending, at least
             max(``k``, ``k_ball``) of them, if they are known.
+        others: :func:`others_of` the fakes, if they are known.
     """
     groups = groups_of(len(fake))
     if reach is None:
         reach = neighbours.nearest_others(real, max(k, k_ball))[0]
-    near, who = neighbours.nearest_others(fake, min(k + SPARE, len(fake) - 1))
-    # A column for each group left out, and a last one for none.
-    radii = np.stack([_kth(near, groups[who] != g, k) for g in range(GROUPS + 1)], axis=1)
-    met = np.zeros((GROUPS + 1, len(real)), bool)
-    covered = np.zeros((GROUPS, len(real)), bool)
+    radii = _radii(others_of(fake, k) if others is None else others, k)
     precise, counts = np.empty(len(fake), bool), np.empty(len(fake))
+    # For each group: the reals that its fakes' balls meet, those whose ball holds one of its
+    # fakes, and those that wider balls of the other fakes meet when it is left out.
+    meets, covers, wider = np.zeros((3, GROUPS, len(real)), bool)
     for piece, apart in neighbours.in_pieces(fake, real):
-        inside = apart <= reach[:, k_ball - 1]
+        of, inside = groups[piece], apart <= reach[:, k_ball - 1]
         precise[piece] = (apart <= reach[:, k - 1]).any(axis=1)
         counts[piece] = inside.sum(axis=1)
-        for group in np.unique(groups[piece]):
-            covered[group] |= inside[groups[piece] == group].any(axis=0)
-        for left_out in range(GROUPS + 1):
-            kept = groups[piece] != left_out
-            met[left_out] |= (apart[kept] <= radii[piece, left_out][kept, None]).any(axis=0)
-    by = covered.sum(axis=0)
-    *recalls, recall = met.mean(axis=1)
+        met = apart <= radii[piece, -1:]
+        for group in np.unique(of):
+            covers[group] |= inside[of == group].any(axis=0)
+            meets[group] |= met[of == group].any(axis=0)
+        for group in range(GROUPS):
+            grown = (of != group) & (radii[piece, group] > radii[piece, -1])
+            wider[group] |= (apart[grown] <= radii[piece, group][grown, None]).any(axis=0)
+    recalls = ((meets.sum(axis=0) - meets > 0) | wider).mean(axis=1)
+    coverages = (covers.sum(axis=0) - covers > 0).mean(axis=1)
     return {
         "precision": of_share(precise),
-        "recall": jackknife(recall, recalls),
+        "recall": jackknife(meets.any(axis=0).mean(), recalls),
         "density": estimate(lambda kept: float(kept.mean() / k_ball), counts),
-        "coverage": jackknife(float((by > 0).mean()), (by - covered > 0).mean(axis=1)),
+        "coverage": jackknife(covers.any(axis=0).mean(), coverages),
     }
 
 
@@ -173,22 +183,35 @@ def diversity(features: Array, real: Array, pairs: int = 20_000, seed: int = 0) 
     return jackknife(distances.mean() / unit, without)
 
 
-def duplicates(features: Array, near: float) -> Estimate:
-    """The share of samples no farther than ``near`` from their nearest other."""
-    groups = groups_of(len(features))
-    distances, who = neighbours.nearest_others(features, min(1 + SPARE, len(features) - 1))
-    twins = [
-        (_kth(distances, groups[who] != g, 1)[groups != g] <= near).mean()
-        for g in range(GROUPS + 1)
-    ]
-    return jackknife(twins[-1], twins[:-1])
+def duplicates(features: Array, near: float, others: Others | None = None) -> Estimate:
+    """The share of samples no farther than ``near`` from their nearest other.
 
-
-def _kth(near: Array, kept: Array, k: int) -> Array:
-    """The k-th smallest distance among the kept of each row; the largest known if there is none.
-
-    Groups are drawn at random, so of 19 neighbours it is next to impossible that 17 are in one.
+    ``others`` are :func:`others_of` the features, if they are known.
     """
-    place = np.argmax(np.cumsum(kept, axis=1) >= k, axis=1)
-    place = np.where(kept.sum(axis=1) >= k, place, near.shape[1] - 1)
-    return near[np.arange(len(near)), place]
+    nearest = _radii(others_of(features) if others is None else others, 1)
+    groups = groups_of(len(features))
+    shares = [(nearest[groups != g, g] <= near).mean() for g in range(GROUPS + 1)]
+    return jackknife(shares[-1], shares[:-1])
+
+
+def others_of(x: Array, k: int = 3) -> Others:
+    """The k nearest others of each row, and some to spare should a group be left out."""
+    return neighbours.nearest_others(x, min(k + SPARE, len(x) - 1))
+
+
+def _radii(others: Others, k: int) -> Array:
+    """Distances to the k-th nearest other, (n, GROUPS + 1).
+
+    A column for each group left out, and a last one for none. Where all neighbours that are
+    known were left out it is the last known distance: groups are drawn at random, so that of
+    17 neighbours it is next to impossible that all are in one.
+    """
+    near, who = others
+    groups = groups_of(len(near))
+    radii = np.empty((len(near), GROUPS + 1))
+    for left_out in range(GROUPS + 1):
+        kept = groups[who] != left_out
+        place = np.argmax(np.cumsum(kept, axis=1) >= k, axis=1)
+        place = np.where(kept.sum(axis=1) >= k, place, near.shape[1] - 1)
+        radii[:, left_out] = near[np.arange(len(near)), place]
+    return radii

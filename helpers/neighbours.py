@@ -16,10 +16,15 @@ def distances(a: Array, b: Array) -> Array:
     From |x − y|² = |x|² − 2 x·y + |y|²: one matrix product instead of n × m differences. What
     lies below the rounding of that sum is 0, so that a copy is at 0 from its original.
     """
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)
-    rounding = 1e-13 * squared
-    squared -= 2 * a @ b.T
-    squared[squared < rounding] = 0
+    of_a, of_b = np.square(a).sum(axis=1), np.square(b).sum(axis=1)
+    squared = a @ b.T
+    squared *= -2
+    squared += of_a[:, None]
+    squared += of_b
+    rounding = 1e-13
+    rows, columns = np.nonzero(squared < rounding * (of_a.max() + of_b.max()))
+    equal = squared[rows, columns] < rounding * (of_a[rows] + of_b[columns])
+    squared[rows[equal], columns[equal]] = 0
     return np.sqrt(squared, out=squared)
 
 

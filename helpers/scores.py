@@ -74,6 +74,11 @@ class Reference:
         return nearest_others(self.held_out.features, 5)[0]
 
     @cached_property
+    def mean_kernel(self) -> float:
+        """Of all pairs of held-out pictures."""
+        return metrics.mean_kernel(self.held_out.features)
+
+    @cached_property
     def label_accuracy(self) -> float:
         """How much of the held-out pictures is read as what they are."""
         if self.labels is None:
@@ -210,13 +215,18 @@ def _estimates(seen: Seen, reference: Reference) -> dict[str, Estimate]:
     real, features = reference.held_out, seen.features
     n = min(len(features), len(real.features))
     reach = reference.reach if n == len(real.features) else nearest_others(real.features[:n], 1)[0]
-    scale = real.edges.mean()
+    others, scale = intervals.others_of(features), real.edges.mean()
+    twins = intervals.duplicates(
+        features[:n], np.quantile(reach[:, 0], NEAR), others if n == len(features) else None
+    )
     found = {
         "frechet_distance": intervals.frechet_distance(real.features, features),
-        "kernel_distance": intervals.kernel_distance(real.features, features),
-        **intervals.manifolds(real.features, features, reach=reference.reach),
+        "kernel_distance": intervals.kernel_distance(
+            real.features, features, reference.mean_kernel
+        ),
+        **intervals.manifolds(real.features, features, reach=reference.reach, others=others),
         "diversity": intervals.diversity(features, real.features),
-        "duplicates": intervals.duplicates(features[:n], np.quantile(reach[:, 0], NEAR)),
+        "duplicates": twins,
         "sharpness": intervals.estimate(lambda kept: float(kept.mean() / scale), seen.edges),
     }
     for name, judge in _judges(reference).items():
@@ -319,10 +329,10 @@ def _repeated(images: Array) -> bool:
 
 
 def _seen(network: FeatureNetwork, images: Array) -> Seen:
-    """What can be said of pictures, uint8 or float, a thousand at a time."""
+    """What can be said of pictures, uint8 or float; five hundred at a time, to save memory."""
     parts = []
-    for start in range(0, len(images), 1_000):
-        part = images[start : start + 1_000]
+    for start in range(0, len(images), 500):
+        part = images[start : start + 500]
         part = to_float(part) if part.dtype == np.uint8 else part
         parts.append((*network(part), metrics.laplacian_variance(part)))
     return Seen(images, *(np.concatenate(each) for each in zip(*parts, strict=True)))

@@ -240,7 +240,7 @@ def test_a_memory_map_gives_the_same_batches(mapped, monkeypatch):
 
 def test_pages_read_of_a_memory_map_are_given_back(mapped, monkeypatch):
     given_back = []
-    monkeypatch.setattr(module, "_let_go", given_back.append)
+    monkeypatch.setattr(module, "let_go", given_back.append)
     monkeypatch.setattr(module, "HELD_BYTES", 3 * 16)
     there = ImageSet("mapped", mapped, None, (), "here", 9)
     for _ in range(9):

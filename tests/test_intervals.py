@@ -77,7 +77,12 @@ def test_precision_is_a_share_with_wilsons_interval_and_known_reaches_change_not
     n = round(found["precision"].value * N)
     assert found["precision"] == intervals.of_share(np.arange(N) < n)
     reach = nearest_others(REAL, 7)[0]
-    assert intervals.manifolds(REAL, FAKE, reach=reach) == found
+    others = intervals.others_of(FAKE)
+    assert intervals.manifolds(REAL, FAKE, reach=reach, others=others) == found
+    assert intervals.duplicates(FAKE, 0.9, others) == intervals.duplicates(FAKE, 0.9)
+    of_real = metrics.mean_kernel(REAL)
+    known = intervals.kernel_distance(REAL, FAKE, of_real)
+    assert known == pytest.approx(intervals.kernel_distance(REAL, FAKE))
 
 
 def test_duplicates_left_out_are_counted_among_the_rest_only():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import known_answers
+from benchmarks import known_answers, scoring
 from helpers.image_set import ImageSet
 from helpers.intervals import Estimate
 
@@ -116,6 +116,31 @@ def test_experiments_foretell_moves_of_scores_that_exist():
         assert not worse & blind
 
 
+@pytest.mark.parametrize(
+    ("arguments", "domains"), [([], ["digits", "faces"]), (["faces"], ["faces"])]
+)
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_command_runs_what_was_asked_for_and_fails_if_a_move_was_not_as_foretold(
+    arguments, domains, seen, monkeypatch, tmp_path, capsys
+):
+    asked = []
+    data = ImageSet("d", np.zeros((40, 2, 2, 1), np.uint8), None, (), "", 0)
+    monkeypatch.setattr(known_answers, "domain", lambda name: asked.append(name) or (data, None))
+    found = findings() if seen else findings(precision="=")
+    found = found._replace(pictures={"real": np.zeros((2, 4, 4, 1), np.uint8)})
+    monkeypatch.setattr(known_answers, "run", lambda *a, **k: found)
+    pairs = pd.DataFrame({"frechet_distance": [1.0, 2.0]}, index=["real", "blur"])
+    pairs.attrs["n"] = 10
+    monkeypatch.setattr(known_answers, "halves", lambda *a, **k: pairs)
+    monkeypatch.setattr("sys.argv", ["known_answers.py", *arguments, "--out", str(tmp_path)])
+    assert known_answers.main() == (0 if seen else 1)
+    assert asked == domains
+    assert ("NOT all as expected" in capsys.readouterr().out) != seen
+    assert {file.name for file in tmp_path.iterdir()} == {
+        f"{name}{ending}" for name in domains for ending in (".png", ".csv", "-samples.png")
+    }
+
+
 @pytest.mark.slow
 def test_the_run_scores_the_experiments_asked_for(monkeypatch):
     from helpers import datasets
@@ -142,3 +167,14 @@ def test_the_run_scores_the_experiments_asked_for(monkeypatch):
     half = {"half the classes": known_answers.EXPERIMENTS["half the classes"]}
     with pytest.raises(ValueError, match=r"half the classes: only .* give a smaller n than 150"):
         known_answers.run(data, n=150, experiments=half)
+
+
+@pytest.mark.parametrize(("peak", "code"), [(1.35, 0), (1.45, 1)])
+def test_the_measurement_of_scoring_fails_where_a_bound_is_missed(peak, code, monkeypatch, capsys):
+    found = {"shape": (28, 28, 1), "first": 9.0, "second": 5.0, "before": 0.8, "peak": peak}
+    monkeypatch.setattr(scoring, "measure_apart", lambda name, n: found)
+    monkeypatch.setattr("sys.argv", ["scoring.py"])
+    assert scoring.main() == code
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[:3] == ["5,000", "digits,", "28×28×1"]
+    assert len(lines) == 4

@@ -46,8 +46,11 @@ def test_large_pictures_are_averaged_over_blocks_so_that_one_pixel_hides_no_copy
     assert pixels.nearness(moved, training).max() < 0.75
     assert pixels.nearness(crowd(10, 5, size=64), training).min() > 0.85
     wide = np.repeat(np.repeat(crowd(1, 6, size=8), 8, axis=1), 8, axis=2)
-    exact = pixels._small(wide).reshape(32, 32)  # blocks of 2×2
-    np.testing.assert_allclose(exact[::4, ::4], to_float(wide)[0, ::8, ::8, 0], atol=1e-6)
+    exact = pixels._small(wide).reshape(16, 16)  # blocks of 4×4
+    np.testing.assert_allclose(exact[::2, ::2], to_float(wide)[0, ::8, ::8, 0], atol=1e-6)
+    odd = crowd(3, 8, size=35)  # blocks of 3×3, what does not fill one is left out
+    mean = to_float(odd)[:, :33, :33, 0].reshape(3, 11, 3, 11, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(pixels._small(odd), mean.reshape(3, -1), atol=1e-6)
 
 
 @pytest.mark.parametrize("copied", [0, 50, 200])
@@ -95,3 +98,10 @@ def test_sharpness_falls_with_blur_rises_with_noise_and_ignores_brightness():
     assert pixels.sharpness(blurred, images) < 0.5
     assert pixels.sharpness(noisy, images) > 2
     assert pixels.sharpness(np.zeros_like(images), images) == 0
+
+
+def test_pages_of_training_pictures_are_given_back_after_each_piece(monkeypatch):
+    given_back = []
+    monkeypatch.setattr(pixels, "let_go", given_back.append)
+    pixels.nearness(crowd(2, 1), crowd(2500, 2))
+    assert len(given_back) == 3  # a thousand at a time

@@ -20,7 +20,7 @@ def report(name="mine", shift=0.0, data="digits", **more):
         rows, orient="index", columns=["value", "low", "high", "real", "best", "caveat"]
     )
     shares = pd.DataFrame({"generated": [0.3, 0.7], "real": [0.5, 0.5]}, index=["a", "b"])
-    return reports.Report(name, (data, "net", 100), table, shares, ("Against 100 pictures.",))
+    return reports.Report(name, (data, "net", 100), table, shares, ("Against <100> pictures.",))
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_a_report_shows_as_a_table_with_titles_and_notes():
     for part in ("Fréchet distance", "30.1 ± 2.0", "2.35", "what it cannot see", "mine"):
         assert part in page
     assert "blind &lt;to&gt; much" in page
-    assert "Against 100 pictures." in page
+    assert "Against &lt;100&gt; pictures." in page
     text = str(report())
     assert "0.800 ± 0.020" in text
-    assert text.endswith("Against 100 pictures.")
+    assert text.endswith("Against <100> pictures.")
 
 
 def test_a_column_of_caveats_is_shown_whole():

@@ -318,6 +318,7 @@ PLANS = {
         CAMERA,
         epochs=6,
         real="celeba",
+        looks=True,
     ),
     "anime": Plan(
         _portraits("anime faces", 14_000, 2_000),
