@@ -288,8 +288,9 @@ def size_figure(tables: Mapping[str, Any]) -> Any:
         ax.set_xscale("log")
         if score == "frechet_distance":
             ax.set_yscale("log")
-        ax.set_xticks(values.index, [f"{n:,}" for n in values.index], fontsize=6)
-        ax.tick_params(axis="x", which="minor", bottom=False)
+        ax.set_xticks([], minor=True)
+        short = [str(n) if n < 1000 else f"{n / 1000:g}k" for n in values.index]
+        ax.set_xticks(values.index, short, fontsize=7)
         ax.tick_params(axis="y", labelsize=7)
     axes.flat[0].legend(fontsize=7)
     drawn.supxlabel("samples, and as many real pictures that judge", fontsize=8)

@@ -107,6 +107,15 @@ def test_the_figure_shows_every_value():
     assert axes.get_title(loc="left").startswith("digits; ")
 
 
+def test_the_figure_of_sizes_has_every_score_and_a_log_axis_for_the_frechet_distance():
+    values = pd.DataFrame({"frechet_distance": [9.0, 5.0], "recall": [0.5, 0.6]}, index=[500, 5000])
+    axes = known_answers.size_figure({"real": values, "blur": 2 * values}).axes
+    assert [ax.get_title(loc="left") for ax in axes[:2]] == ["Fréchet distance", "recall"]
+    assert [ax.get_yscale() for ax in axes[:2]] == ["log", "linear"]
+    assert [label.get_text() for label in axes[1].get_xticklabels()] == ["500", "5k"]
+    assert [list(line.get_ydata()) for line in axes[1].lines] == [[0.5, 0.6], [1.0, 1.2]]
+
+
 def test_experiments_foretell_moves_of_scores_that_exist():
     from helpers.scores import ABOUT
 
