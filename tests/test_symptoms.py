@@ -254,7 +254,9 @@ def test_healthy_training_is_silent(train, capsys, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rates", "named"), [((1e-3, 1e-3), []), ((1e-3, 0.0), ["a network stands still"])]
+    ("rates", "named"),
+    # At 1e-3, in batches this small, the pictures as a whole sway, and that is named.
+    [((5e-4, 5e-4), []), ((5e-4, 0.0), ["a network stands still"])],
 )
 def test_faces_of_64_by_64_are_silent_until_something_is_wrong(train, faces, rates, named):
     make = lambda: gans.GAN(  # noqa: E731
