@@ -1,20 +1,18 @@
 """What lesson 1 writes out is what helpers and the benchmark use, and its solutions are right."""
 
 import ast
-import pathlib
 import re
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pytest
+from lessons import cells_of, definer, layer_list
 
 from benchmarks import recipes
 from helpers import datasets, feature_networks, gans, metrics, models, training
 from helpers._backend import keras, tf
 
-LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/01_gan_basics_mnist.ipynb"
-CELLS = nbformat.read(LESSON, as_version=4).cells
+CELLS = cells_of("01_gan_basics_mnist")
 
 
 @pytest.fixture
@@ -25,26 +23,7 @@ def lesson():
         "SimpleNamespace": SimpleNamespace, "gans": gans, "keras": keras,
         "layers": keras.layers, "np": np, "ops": keras.ops, "tf": tf, "training": training,
     }  # fmt: skip
-
-    def define(*wanted):
-        for name in wanted:
-            (cell,) = (c for c in CELLS if c.cell_type == "code" and f"def {name}(" in c.source)
-            (definition,) = re.findall(
-                rf"^(def {name}\(.*?)(?=^\S|\Z)", cell.source, flags=re.MULTILINE | re.DOTALL
-            )
-            exec(definition, names)
-        return SimpleNamespace(**{name: names[name] for name in wanted}, names=names)
-
-    return define
-
-
-def layer_list(network):
-    """Kind and settings of every layer, without names and random seeds."""
-    hidden = ("name", "seed", "kernel_initializer", "bias_initializer", "build_config")
-    return [
-        (type(x).__name__, {k: v for k, v in x.get_config().items() if k not in hidden})
-        for x in network.layers
-    ]
+    return definer(CELLS, names)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,12 @@
 
 import io
 import itertools
-import pathlib
 import re
-from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from lessons import cells_of, definer, layer_list
 from skimage.io import imread
 from skimage.transform import resize
 
@@ -17,8 +15,7 @@ from helpers import datasets, face_models, gans, plotting, streaming, training
 from helpers._backend import keras
 from helpers.readers import pictures_in
 
-LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/02_dcgan_celeba.ipynb"
-CELLS = nbformat.read(LESSON, as_version=4).cells
+CELLS = cells_of("02_dcgan_celeba")
 
 
 @pytest.fixture
@@ -30,30 +27,7 @@ def lesson():
         "layers": keras.layers, "np": np, "ops": keras.ops, "plotting": plotting,
         "resize": resize, "training": training,
     }  # fmt: skip
-
-    def define(*wanted):
-        for name in wanted:
-            (cell,) = (c for c in CELLS if c.cell_type == "code" and defined(name, c.source))
-            (definition,) = re.findall(
-                rf"^((?:def|class) {name}\(.*?)(?=^\S|\Z)", cell.source, re.MULTILINE | re.DOTALL
-            )
-            exec(definition, names)
-        return SimpleNamespace(**{name: names[name] for name in wanted}, names=names)
-
-    return define
-
-
-def defined(name, source):
-    return f"def {name}(" in source or f"class {name}(" in source
-
-
-def layer_list(network):
-    """Kind and settings of every layer, without names and random seeds."""
-    hidden = ("name", "seed", "kernel_initializer", "bias_initializer", "build_config")
-    return [
-        (type(x).__name__, {k: v for k, v in x.get_config().items() if k not in hidden})
-        for x in network.layers
-    ]
+    return definer(CELLS, names)
 
 
 def starts(network):

@@ -1,20 +1,18 @@
 """What lesson 3 writes out is what helpers use, its checks catch mistakes, its solutions pass."""
 
 import ast
-import pathlib
 import pickle
 import re
 from types import SimpleNamespace
 
-import nbformat
 import numpy as np
 import pytest
+from lessons import cells_of, definer
 
 from helpers import datasets, feature_networks, gans, metrics, models, plotting, training
 from helpers._backend import keras
 
-LESSON = pathlib.Path(__file__).resolve().parent.parent / "notebooks/03_cgan_emnist.ipynb"
-CELLS = nbformat.read(LESSON, as_version=4).cells
+CELLS = cells_of("03_cgan_emnist")
 
 
 @pytest.fixture
@@ -26,17 +24,7 @@ def lesson():
         "layers": keras.layers, "metrics": metrics, "models": models, "np": np,
         "ops": keras.ops, "plotting": plotting, "training": training,
     }  # fmt: skip
-
-    def define(*wanted):
-        for name in wanted:
-            (cell,) = (c for c in CELLS if c.cell_type == "code" and f"def {name}(" in c.source)
-            (definition,) = re.findall(
-                rf"^(def {name}\(.*?)(?=^\S|\Z)", cell.source, flags=re.MULTILINE | re.DOTALL
-            )
-            exec(definition, names)
-        return SimpleNamespace(**{name: names[name] for name in wanted}, names=names)
-
-    return define
+    return definer(CELLS, names)
 
 
 def structure(network):
