@@ -37,9 +37,7 @@ def nearness(images: Array, training: Any, *, others: int = 10) -> Array:
         TypeError: pictures that are not uint8.
         ValueError: too few training pictures.
     """
-    for what, x in (("images", images), ("training", training)):
-        if x.dtype != np.uint8:
-            raise TypeError(f"{what} must be uint8 pictures in [0, 255], not {x.dtype}.")
+    _check_uint8(images=images, training=training)
     if len(training) <= others:
         raise ValueError(f"{len(training)} training pictures; more than {others} are needed.")
     near = neighbours.nearest_in(_small(images), _Small(training), others + 1).astype(np.float64)
@@ -106,9 +104,7 @@ def nearest(images: Array, training: Array, *, chunk: int = 1_000) -> tuple[Arra
         one stands, and the root-mean-square difference to it per pixel, in grey levels
         (0 to 255).
     """
-    for what, x in (("images", images), ("training", training)):
-        if x.dtype != np.uint8:
-            raise TypeError(f"{what} must be uint8 pictures in [0, 255], not {x.dtype}.")
+    _check_uint8(images=images, training=training)
     # In float64, because there the sums of squares of uint8 are exact.
     flat = images.reshape(len(images), -1).astype(np.float64)
     best = np.full(len(flat), np.inf)
@@ -122,6 +118,12 @@ def nearest(images: Array, training: Array, *, chunk: int = 1_000) -> tuple[Arra
         best[closer] = squared.min(axis=1)[closer]
     difference = flat - training[indices].reshape(flat.shape)
     return indices, np.sqrt((difference**2).mean(axis=1))
+
+
+def _check_uint8(**pictures: Any) -> None:
+    for what, x in pictures.items():
+        if x.dtype != np.uint8:
+            raise TypeError(f"{what} must be uint8 pictures in [0, 255], not {x.dtype}.")
 
 
 class _Small:
