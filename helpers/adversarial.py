@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 from helpers import checks, training
 from helpers._backend import keras
 
-PART = 256
-"""So many pictures are drawn at once."""
-
 
 class AdversarialModel(training.SteppedModel):
     """A generator and a discriminator that train against each other under ``.fit``.
@@ -208,10 +205,10 @@ class AdversarialModel(training.SteppedModel):
         z = training.noise(n * best_of, self.latent_dim, kind=self.noise_kind, seed=seed, step=-1)
         given = () if condition is None else (np.repeat(np.asarray(condition), best_of, axis=0),)
         network = self.sampler if ema else self.generator
-        pictures = _predicted(network, z, given).astype(np.float32)
+        pictures = training.answers(network, [z, *given]).astype(np.float32)
         if best_of == 1:
             return pictures
-        logits = _predicted(self.discriminator, pictures, given)[:, 0]
+        logits = training.answers(self.discriminator, [pictures, *given])[:, 0]
         if not given:
             return pictures[np.argsort(-logits)[:n]]
         best = logits.reshape(n, best_of).argmax(axis=1)  # the best for each row's own condition
@@ -255,12 +252,3 @@ class AdversarialModel(training.SteppedModel):
 def _joined(x: Any, condition: Sequence[Any]) -> Any:
     """A network's input: x alone, or x and its condition."""
     return [keras.ops.convert_to_tensor(part) for part in (x, *condition)] if condition else x
-
-
-def _predicted(network: keras.Model, x: Any, condition: Sequence[Any]) -> NDArray[Any]:
-    """In parts, as ``predict`` does, which would compile anew for each number of pictures."""
-    starts = range(0, len(x), PART)
-    parts = [[given[i : i + PART] for given in (x, *condition)] for i in starts]
-    return np.concatenate(
-        [np.asarray(network(_joined(first, rest), training=False)) for first, *rest in parts]
-    )

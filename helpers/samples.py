@@ -129,19 +129,7 @@ def _of_network(
         inputs.append(as_condition(labels, condition[0][0]))
     elif labels is not None:
         raise ValueError("labels were given, but the generator takes no condition.")
-    return answers(network, inputs)
-
-
-def answers(network: keras.Model, inputs: list[Any], batch_size: int = 250) -> NDArray[Any]:
-    """What a network makes of arrays, in batches.
-
-    ``predict`` would compile each network anew, and after five of them TensorFlow warns of it.
-    """
-    parts = []
-    for start in range(0, len(inputs[0]), batch_size):
-        part = [keras.ops.convert_to_tensor(x[start : start + batch_size]) for x in inputs]
-        parts.append(np.asarray(network(part if len(part) > 1 else part[0], training=False)))
-    return np.concatenate(parts)
+    return training.answers(network, inputs)
 
 
 def as_condition(labels: Array, width: int) -> NDArray[np.float32]:

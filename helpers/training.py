@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from helpers import checkpoints, checks, replicas
 from helpers._backend import keras, tf
 
@@ -338,3 +341,15 @@ def _first_batch(x: Any) -> Any:
     if isinstance(x, keras.utils.PyDataset):
         return x[0]
     return x if hasattr(x, "shape") or isinstance(x, tuple) else None
+
+
+def answers(network: keras.Model, inputs: Sequence[Any], batch_size: int = 250) -> NDArray[Any]:
+    """What a network makes of arrays, one for each of its inputs, in batches.
+
+    ``predict`` would compile each network anew, and after five of them TensorFlow warns of it.
+    """
+    parts = []
+    for start in range(0, len(inputs[0]), batch_size):
+        part = [keras.ops.convert_to_tensor(x[start : start + batch_size]) for x in inputs]
+        parts.append(np.asarray(network(part if len(part) > 1 else part[0], training=False)))
+    return np.concatenate(parts)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from helpers import checks, intervals, plotting, samples
+from helpers import checks, intervals, plotting, samples, training
 from helpers._backend import keras
 from helpers.image_set import ImageSet, to_float
 from helpers.samples import Maker
@@ -91,7 +91,7 @@ def _accuracy(
     model = classifier(data.image_shape, len(data.class_names), steps, seed)
     stream = part.batches(BATCH_SIZE, seed=seed, conditional="one_hot")
     model.fit(stream, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0)
-    logits = samples.answers(model, [to_float(np.asarray(data.test.images))], 500)
+    logits = training.answers(model, [to_float(np.asarray(data.test.images))], 500)
     return intervals.of_share(logits.argmax(axis=1) == data.test.labels)
 
 
