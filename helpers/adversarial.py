@@ -36,6 +36,12 @@ class AdversarialModel(training.SteppedModel):
             sees ("Towards Principled Methods for Training GANs", Arjovsky and Bottou, 2017,
             arXiv:1701.04862).
         instance_noise_steps: the step at which that noise has faded to 0; None: it stays.
+        r1: weight γ of the penalty R1, γ/2 times the squared slope of the discriminator at real
+            pictures, which keeps it from being surer than the data allow ("Which Training Methods
+            for GANs do actually Converge?", Mescheder et al., 2018, arXiv:1801.04406); 0: none.
+        r1_every: it is computed at every so many discriminator updates only, and then counts so
+            many times ("Analyzing and Improving the Image Quality of StyleGAN", Karras et al.,
+            2019, arXiv:1912.04958).
         joint_batch: show the discriminator real and fake as one batch, so that its
             BatchNormalization sees the mixture; by default each is a batch of its own.
         ema_decay: decay of the generator's exponential moving average copy, which
@@ -43,7 +49,8 @@ class AdversarialModel(training.SteppedModel):
         seed: of the noise.
 
     Raises:
-        ValueError: networks that do not fit together, or an argument out of range.
+        ValueError: networks that do not fit together, or an argument out of range; R1 with
+            BatchNormalization in the discriminator.
     """
 
     def __init__(
@@ -59,6 +66,8 @@ class AdversarialModel(training.SteppedModel):
         label_noise: float = 0.0,
         instance_noise: float = 0.0,
         instance_noise_steps: int | None = None,
+        r1: float = 0.0,
+        r1_every: int = 16,
         joint_batch: bool = False,
         ema_decay: float = 0.999,
         seed: int = 0,
@@ -72,6 +81,10 @@ class AdversarialModel(training.SteppedModel):
         checks.fraction("SMOOTHING", smoothing)
         checks.fraction("LABEL_NOISE", label_noise)
         checks.not_negative("INSTANCE_NOISE", instance_noise)
+        checks.not_negative("R1", r1)
+        checks.whole("R1_EVERY", r1_every)
+        if r1:
+            checks.judges_pictures_one_by_one(discriminator, "R1")
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = training.copy_of(generator) if ema_decay else None
@@ -84,6 +97,8 @@ class AdversarialModel(training.SteppedModel):
         self.label_noise = label_noise
         self.instance_noise = instance_noise
         self.instance_noise_steps = instance_noise_steps
+        self.r1 = r1
+        self.r1_every = r1_every
         self.joint_batch = joint_batch
 
     def compile(
@@ -136,8 +151,18 @@ class AdversarialModel(training.SteppedModel):
             self.note(name, keras.ops.mean(keras.ops.cast(verdicts, "float32")))
 
     def penalty(self, real: Any, fake: Any, *condition: Any) -> Any:
-        """What is added to the discriminator's loss, a scalar; nothing unless a variant says."""
-        return 0.0
+        """What is added to the discriminator's loss, a scalar: R1, if wanted and if it is due."""
+        if not self.r1:
+            return 0.0
+
+        def squared_slope() -> Any:
+            real_ = keras.ops.cast(real, "float32")
+            slopes = training.input_gradient(lambda x: self._logits(x, *condition), real_)
+            squares = keras.ops.sum(keras.ops.square(slopes), axis=tuple(range(1, len(real.shape))))
+            return 0.5 * self.r1 * self.r1_every * keras.ops.mean(squares)
+
+        due = keras.ops.equal(self.d_optimizer.iterations % self.r1_every, 0)
+        return keras.ops.cond(due, squared_slope, lambda: keras.ops.zeros(()))
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step: the discriminator's updates, then the generator's."""

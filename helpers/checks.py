@@ -47,6 +47,20 @@ def networks(generator: "keras.Model", discriminator: "keras.Model") -> None:
         )
 
 
+def judges_pictures_one_by_one(discriminator: "keras.Model", penalty: str) -> None:
+    """Raise a ValueError if a layer mixes the pictures of a batch, which a penalty forbids."""
+    from helpers._backend import keras
+
+    kind = keras.layers.BatchNormalization
+    norms = [layer.name for layer in discriminator.layers if isinstance(layer, kind)]
+    if norms:
+        raise ValueError(
+            f"the discriminator has BatchNormalization ({', '.join(norms)}), which mixes the "
+            f"pictures of a batch; {penalty} is on each one's own slope. Leave it out, or use "
+            "LayerNormalization."
+        )
+
+
 def autoencoder(encoder: "keras.Model", decoder: "keras.Model") -> None:
     """Raise a ValueError that says how an encoder and a decoder do not fit, if they do not."""
     codes = [tuple(x.shape[1:]) for x in encoder.outputs]

@@ -126,18 +126,17 @@ def face_generator(latent_dim: int = 64, capacity: int = 16, image_size: int = 6
 def face_discriminator(capacity: int = 16, image_size: int = 64) -> keras.Model:
     """Lesson 2's recommended discriminator: strided 4×4 filters, then a hidden dense layer.
 
-    The dense layer sees all places at once and can ask whether the parts fit together. See
-    :func:`face_generator` for the arguments.
+    The dense layer sees all places at once and can ask whether the parts fit together. There is
+    no normalisation: it is meant to be kept in bounds by the penalty R1 (``gans.GAN(r1=1.0)``).
+    See :func:`face_generator` for the arguments.
     """
     checks.whole("CAPACITY", capacity)
     halvings = doublings(image_size, least=2) - 1
     x = picture = keras.Input((image_size, image_size, 3))
     for k in range(halvings):
-        x = layers.Conv2D(2**k * capacity, 4, strides=2, padding="same", use_bias=k == 0)(x)
-        x = layers.BatchNormalization(momentum=0.9)(x) if k else x
+        x = layers.Conv2D(2**k * capacity, 4, strides=2, padding="same")(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
-    x = layers.Dense(128, use_bias=False)(layers.Flatten()(x))
-    x = layers.LeakyReLU(negative_slope=0.2)(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(128)(layers.Flatten()(x)))
     return keras.Model(picture, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 

@@ -17,8 +17,8 @@ __all__ = ["LiveFigure", "Statistics"]
 
 Array = NDArray[Any]
 
-DRAWING_SHARE = 0.04
-"""Of the time; with the first and the last figure, which are not counted, under 5 % of a minute."""
+DRAWING_SHARE = 0.02
+"""Of the time; with the first and the last figure, which are not counted, under 4 % of a minute."""
 
 
 class LiveFigure(keras.callbacks.Callback):
@@ -28,7 +28,7 @@ class LiveFigure(keras.callbacks.Callback):
     each redrawing goes to ``folder/progress.png``. At every snapshot the sampler draws
     from the very same z, so that frames can be compared. Memory and drawing time stay
     bounded: when the list of snapshots is full every second one is dropped and the interval
-    doubles, and what would make drawing more than a twenty-fifth of the time is left out,
+    doubles, and what would make drawing more than a fiftieth of the time is left out,
     the first figure and the last excepted. The time that ``score`` takes is not counted.
 
     Args:

@@ -264,7 +264,7 @@ class VAEGAN(AdversarialModel):
             real_logits = self._logits(real)
             fake_logits = ops.concatenate([self._logits(reconstructed), self._logits(sampled)])
             self.note_verdicts(real_logits, fake_logits)
-            return self.discriminator_loss(real_logits, fake_logits)
+            return self.discriminator_loss(real_logits, fake_logits) + self.penalty(real, sampled)
 
         loss, norm = training.gradient_step(loss_function, self.discriminator, self.d_optimizer)
         self.note("d_gradient", norm)

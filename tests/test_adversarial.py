@@ -294,6 +294,79 @@ def test_batch_normalization_in_a_penalised_critic_is_refused(build):
     gans.WassersteinGAN(build.generator(), critic, gradient_penalty=0, clip=0.01)
 
 
+# --- R1 ------------------------------------------------------------------------------------
+
+
+def linear_gan(build, **kwargs):
+    """A GAN whose discriminator has the same slope everywhere: its weights."""
+    judge = keras.Sequential([keras.Input((4, 4, 1)), layers.Flatten(), layers.Dense(1)])
+    return compiled(gans.GAN(build.generator(), judge, **kwargs), rate=0.02), judge.layers[-1]
+
+
+def test_r1_is_half_gamma_times_the_squared_slope_times_its_period(build, pictures):
+    gan, last = linear_gan(build, r1=3.0, r1_every=4)
+    squared = float(np.square(last.kernel.numpy()).sum())
+    assert float(gan.penalty(pictures, pictures)) == pytest.approx(0.5 * 3 * 4 * squared, rel=1e-4)
+
+
+def test_r1_looks_at_the_real_pictures(build, pictures, monkeypatch):
+    gan, _ = linear_gan(build, r1=1.0)
+    seen = []
+    plain = training.input_gradient
+    monkeypatch.setattr(
+        training, "input_gradient", lambda f, x: seen.append(np.asarray(x)) or plain(f, x)
+    )
+    gan.penalty(pictures, 0 * pictures)
+    np.testing.assert_array_equal(seen[0], pictures)
+
+
+def test_r1_is_added_at_every_so_many_updates_of_the_discriminator_and_in_between_is_0(
+    build, pictures, z
+):
+    gan, _ = linear_gan(build, r1=1.0, r1_every=3)
+    costs = []
+    for _ in range(7):
+        costs.append(float(gan.penalty(pictures, pictures)))
+        gan.update_discriminator(pictures, z)
+    assert [cost > 0 for cost in costs] == [True, False, False, True, False, False, True]
+
+
+def test_r1_keeps_the_discriminator_flatter_and_moves_no_other_network(build, pictures, values, z):
+    lengths = {}
+    for r1 in (0.0, 10.0):
+        keras.utils.set_random_seed(0)
+        gan, last = linear_gan(build, r1=r1, r1_every=2)
+        before = values(gan.generator.variables)
+        step = tf.function(gan.update_discriminator)
+        for _ in range(30):
+            step(pictures, z)
+        lengths[r1] = float(np.linalg.norm(last.kernel.numpy()))
+        for old, new in zip(before, gan.generator.variables, strict=True):
+            if "moving" not in new.path:
+                np.testing.assert_array_equal(old, new)
+    assert lengths[10.0] < 0.5 * lengths[0.0]
+
+
+def test_r1_reaches_the_discriminator_of_a_conditional_gan_and_passes_the_label(pictures):
+    gan = conditional_gan(r1=2.0)
+    assert float(gan.penalty(pictures, pictures, one_hot())) > 0
+    gan.train_step((pictures, one_hot()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "names"), [({"r1": -1.0}, "R1 is -1.0"), ({"r1": 1.0, "r1_every": 0}, "R1_EVERY is 0")]
+)
+def test_r1_out_of_range_is_refused(build, wrong, names):
+    with pytest.raises(ValueError, match=names):
+        linear_gan(build, **wrong)
+
+
+def test_r1_refuses_batch_normalization_in_the_discriminator_by_name(build):
+    judge = build.discriminator(layers.BatchNormalization(name="norm"))
+    with pytest.raises(ValueError, match=r"BatchNormalization \(norm\).*R1"):
+        gans.GAN(build.generator(), judge, r1=1.0)
+
+
 # --- schedules -----------------------------------------------------------------------------
 
 

@@ -238,6 +238,14 @@ def test_a_notebook_runs_through_run_lessons_each_worker_with_its_own_copy(tmp_p
     assert first[-1] != second[-1]
 
 
+def test_without_a_program_it_is_lesson_2_that_runs():
+    first, second = run_distributed.commands([], 2)
+    assert first[1].endswith("run_lessons.py")
+    assert first[2].endswith("02_dcgan_celeba.ipynb")
+    assert run_distributed.LESSON.is_file()
+    assert first[-1] != second[-1]
+
+
 def test_a_program_that_does_not_exist_is_refused(capsys):
     assert run_distributed.main(["nowhere.py"]) == 2
     assert "no program nowhere.py" in capsys.readouterr().err

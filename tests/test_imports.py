@@ -15,11 +15,13 @@ MODULES = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__in
 
 # A module may import those to its right, and any may import a leaf: so nothing imports widgets.
 ORDER = """
-    widgets scores tstr reports intervals samples metrics pixels neighbours feature_networks
+    widgets playground named_directions
+    scores tstr reports intervals samples metrics pixels neighbours pretrained
+    feature_networks
     runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
-    models face_models classifiers cyclegan vaes gans adversarial training checkpoints replicas
-    mid_epoch model_state archives export runs symptoms monitors statistics latent plotting
+    models face_models classifiers cyclegan vaes gans losses adversarial training checkpoints
+    replicas mid_epoch model_state archives export runs symptoms monitors statistics latent plotting
 """.split()  # noqa: SIM905
 LEAVES = ["checks", "files", "waiting", "_backend"]
 
@@ -87,16 +89,43 @@ def test_tensorflow_is_not_heard_on_retracing_but_on_all_else():
     assert "the disk is full" in done.stdout + done.stderr
 
 
-def test_another_keras_backend_is_refused_with_the_mend():
+OTHER_BACKEND = """
+import importlib.abc, sys, types
+
+class NoTensorFlow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "tensorflow":
+            raise ModuleNotFoundError("there is no TensorFlow here")
+
+sys.meta_path.insert(0, NoTensorFlow())
+"""
+
+
+def test_on_another_keras_backend_training_is_refused_with_the_mend():
     fakes = "keras = types.ModuleType('keras'); keras.backend = types.SimpleNamespace"
+    fakes = f"{fakes}(backend=lambda: 'jax'); sys.modules['keras'] = keras"
     done = python(
-        f"import sys, types; {fakes}(backend=lambda: 'jax'); sys.modules['keras'] = keras\n"
-        "sys.modules['tensorflow'] = types.ModuleType('tensorflow')\n"
-        "import helpers._backend"
+        f"{OTHER_BACKEND}{fakes}\n"
+        "from helpers import _backend; print(_backend.keras is keras, hasattr(_backend, 'no'))\n"
+        "from helpers._backend import tf"
     )
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "True False\n")
     assert "ImportError: Keras is running on 'jax'" in done.stderr
     assert "KERAS_BACKEND=tensorflow" in done.stderr
+
+
+def test_networks_and_losses_do_without_tensorflow_on_another_backend():
+    # Keras' own NumPy backend is always there; it can build networks and call them.
+    done = python(
+        f"{OTHER_BACKEND}"
+        "from helpers import classifiers, face_models, losses, models, pretrained\n"
+        "from helpers import feature_networks, metrics\n"
+        "print('tensorflow' in sys.modules, float(losses.g_hinge([[1.0], [2.0]])))\n"
+        "print(models.digit_generator(8).output_shape)",
+        KERAS_BACKEND="numpy",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "False -1.5\n(None, 28, 28, 1)\n"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -5,9 +5,10 @@
 Each worker is a process of its own and talks to the others through 127.0.0.1, as machines
 would through their network. PROGRAM is a Python file or a lesson's notebook (which
 ``tools/run_lessons.py`` then runs, in the profile of ``GAN_PROFILE``), with its arguments;
-without one, lesson 1's recommended networks train on MNIST for some steps. To train on real
-machines, start the same program on each with its own ``TF_CONFIG``; see
-``helpers.runtime.strategy``. On one machine nothing becomes faster.
+without one, it is lesson 2. What trains together is what a program builds under
+``runtime.strategy().scope()``; all else each worker does for itself, and only the first one
+writes. To train on real machines, start the same program on each with its own ``TF_CONFIG``;
+see ``helpers.runtime.strategy``. On one machine nothing becomes faster.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+LESSON = ROOT / "notebooks" / "02_dcgan_celeba.ipynb"
 PATIENCE = 60.0
 """Seconds that workers have to end by themselves once one of them has failed."""
 SECONDS_TO_END = 10.0
@@ -51,9 +53,7 @@ def free_ports(count: int) -> list[int]:
 
 def commands(program: Sequence[str], workers: int) -> list[list[str]]:
     """What each worker runs."""
-    if not program:
-        return [[sys.executable, str(pathlib.Path(__file__).resolve()), "--demo"]] * workers
-    file, *arguments = program
+    file, *arguments = program or [str(LESSON)]
     if not pathlib.Path(file).is_file():
         raise FileNotFoundError(f"there is no program {file}")
     if pathlib.Path(file).suffix != ".ipynb":
@@ -112,54 +112,14 @@ def wait(workers: Sequence["subprocess.Popen[str]"]) -> int:
     return failed or next(filter(None, codes), 0)
 
 
-def demo() -> None:
-    """What a worker trains when no program is named."""
-    sys.path.insert(0, str(ROOT))
-    from helpers import checkpoints, datasets, gans, models, monitors, runs, runtime
-    from helpers._backend import keras
-    from helpers.training import noise
-
-    batch_size = 64
-    steps, epochs = runtime.by_profile(smoke=20, quick=200, full=900), 3
-    runtime.start(seed=0)
-    strategy = runtime.strategy()
-    folder = runs.run_folder("distributed")
-    with strategy.scope():
-        gan = gans.GAN(models.digit_generator(), models.digit_discriminator())
-        gan.compile(
-            keras.optimizers.Adam(2e-3, beta_1=0.5, beta_2=0.99),
-            keras.optimizers.Adam(2e-3, beta_1=0.5, beta_2=0.99),
-        )
-    digits = datasets.load("mnist").train
-    same = {"data": digits.name, "batch_size": batch_size}
-    checkpoint = checkpoints.Checkpoint(gan, folder, same=same)
-    figure = monitors.LiveFigure(noise(50, gan.latent_dim, step=-1), folder=folder)
-    history = gan.fit(
-        digits.batches(batch_size, start_step=checkpoint.step),
-        steps_per_epoch=steps,
-        epochs=epochs,
-        callbacks=[checkpoint, figure],
-        verbose=2 if runtime.is_chief() else 0,
-    )
-    if runtime.is_chief():
-        runs.save_run(folder, gan.sampler, history=figure.history, config=same)
-        print(f"Wrote {folder}: the generator, its history, and pictures in progress.png.")
-    losses = {name: values[-1] for name, values in history.history.items() if values}
-    print(f"d_loss {float(losses['d_loss']):.4f}, g_loss {float(losses['g_loss']):.4f}")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the script; the exit code is 0, that of a worker that failed, 2 or 130 (Ctrl-C)."""
     parser = argparse.ArgumentParser(
         description="Let several processes on this machine train one model together."
     )
     parser.add_argument("--workers", type=int, default=2, help="default: 2")
-    parser.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="PROGRAM ...")
     options = parser.parse_args(argv)
-    if options.demo:
-        demo()
-        return 0
     if options.workers < 1:
         parser.error(f"--workers is {options.workers}; it must be at least 1")
     try:
