@@ -6,6 +6,7 @@
 #   GAN_PROFILE   smoke, quick or full, for `make run`; default: quick
 #   NOTEBOOKS     the lessons for `make run`; default: all of them
 #   LAB_FLAGS     further options for JupyterLab;  PYTEST_FLAGS: for pytest
+#   GENERATOR     for `make playground`: a .keras file, or the name of one that ships
 #   DISTRIBUTED_FLAGS   for `make run-distributed`: "--workers 3", or a program and its arguments
 
 VENV ?= .venv
@@ -13,6 +14,7 @@ PYTHON ?=
 GAN_PROFILE ?= quick
 NOTEBOOKS ?=
 LAB_FLAGS ?=
+GENERATOR ?=
 DISTRIBUTED_FLAGS ?=
 PYTEST_FLAGS ?=
 QUALITY_FLAGS ?= --seconds 60 --out build/benchmarks/mnist_quality
@@ -27,10 +29,11 @@ DEVELOPER := -r requirements.txt -r requirements-dev.txt
 # These files say that the packages are in (rules at the end).
 HAVE_LEARNER := $(VENV)/.have-requirements
 HAVE_DEVELOPER := $(VENV)/.have-requirements-dev
+HAVE_ONNX := $(VENV)/.have-onnx
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab run run-distributed test lint format bench lowest newest in-env pins clean clean-all void
+.PHONY: help env lab run playground run-distributed test lint format bench lowest newest in-env pins clean clean-all void
 
 help: ## List these targets
 	@echo "make lab and make run are all a learner needs:"
@@ -48,8 +51,12 @@ run: $(HAVE_LEARNER) ## Run the lessons without a browser; results, tables and p
 	@echo "==> running the lessons, profile $(GAN_PROFILE)"
 	$(PY) tools/run_lessons.py --profile $(GAN_PROFILE) $(NOTEBOOKS)
 
+playground: $(HAVE_ONNX) ## A page in the browser to play with a generator; needs npm once
+	@echo "==> making the page in build/playground"
+	$(PY) tools/playground_page.py $(GENERATOR)
+
 run-distributed: $(HAVE_LEARNER) ## Try several machines on one: two processes train one model
-	@echo "==> two workers on this machine, profile smoke; results in runs/distributed"
+	@echo "==> two workers on this machine, lesson 2, profile smoke; results in build/distributed"
 	GAN_PROFILE=smoke $(PY) tools/run_distributed.py $(DISTRIBUTED_FLAGS)
 
 test: lint ## Everything that has to pass: style, types, tests, and the lessons in the smoke profile
@@ -120,6 +127,12 @@ $(HAVE_LEARNER): requirements.txt tools/make_env.sh
 $(HAVE_DEVELOPER): requirements.txt requirements-dev.txt tools/make_env.sh
 	@$(MAKE_ENV) $(VENV) $(DEVELOPER)
 	@touch $(HAVE_LEARNER) $@
+
+# What a generator needs to become ONNX, out of the optional requirements.
+$(HAVE_ONNX): $(HAVE_LEARNER) requirements-extras.txt
+	@echo "==> installing what writes ONNX"
+	@grep -E '^(tf2)?onnx' requirements-extras.txt | xargs $(PY) -m pip install --quiet
+	@touch $@
 
 # The files are void when the environment's Python no longer runs: moved, or removed by an upgrade.
 ifneq ($(shell $(PY) -c "print('runs')" 2>/dev/null),runs)

@@ -9,14 +9,17 @@ runtime, runs             the machine: profile, device, seeds, strategy; a run's
 datasets, streaming       pictures with labels, in batches; the slower ways, to compare
 models, face_models       builders of networks, each after a paper or a lesson
 gans, vaes, cyclegan      the models: what each minimises
+pretrained                generators that ship, trained and with a card each
 training                  what all models share: the gradient step, noise, schedules
 checkpoints               continue a training exactly; keep the best generator
 monitors, symptoms        watch training; name what goes wrong
 scores, metrics           measure what a generator makes: in one table; one by one
+latent, directions        walks and sums of codes; directions that mean something, measured
 plotting, widgets         figures; sliders and buttons
+playground                the same controls without a screen; the figure beside the sliders
 ========================  ====================================================================
 
-To read how a GAN is trained: ``training``, ``adversarial``, ``gans``, in this order.
+To read how a GAN is trained: ``training``, ``adversarial``, ``losses``, ``gans``, in this order.
 
 Behind ``datasets`` stand ``image_set`` (what it gives), ``layouts`` and ``readers`` (files as
 their authors publish them), ``decoding`` and ``prepare`` (JPEG to an array on disk),
@@ -24,8 +27,9 @@ their authors publish them), ``decoding`` and ``prepare`` (JPEG to an array on d
 ``portraits``, ``anime`` and ``collage``, or ``characters`` and ``allographs``. Behind
 ``checkpoints`` stand ``archives`` (files), ``model_state`` (numbers) and ``mid_epoch``; behind
 ``training``, ``replicas`` (several devices or machines); behind ``symptoms``, ``statistics``;
-behind ``runs``, ``export``. Behind ``scores`` stand ``samples`` (pictures out of a generator),
-``intervals`` (how sure a score is), ``reports`` (table and figures) and ``tstr``; behind
+behind ``runs``, ``export``; behind ``playground``, ``named_directions``. Behind ``scores`` stand
+``samples`` (pictures out of a generator), ``intervals`` (how sure a score is), ``reports`` (table
+and figures) and ``tstr``; behind
 ``metrics``, ``feature_networks`` (what looks at the pictures), ``pixels`` and
 ``neighbours``; behind ``feature_networks``, ``classifiers``. ``checks`` names bad input,
 ``files`` writes files whole or not at all, ``waiting`` shows progress, and ``_backend`` loads

@@ -125,14 +125,9 @@ def load(name: str = "digits", *, image_size: Size | None = None) -> FeatureNetw
     """
     if name == "inception":
         return inception(image_size=image_size or 299)
-    card_file = WEIGHTS_FOLDER / f"{name}.json"
-    if not card_file.is_file():
-        known = ", ".join(sorted(file.stem for file in WEIGHTS_FOLDER.glob("*.json")))
-        raise ValueError(
-            f"There is no feature network {name!r}. There is: {known or 'none'}, inception."
-        )
-    card = json.loads(card_file.read_text(encoding="utf-8"))
-    classifier = keras.models.load_model(_verified(name, card["sha256"]), compile=False)
+    card = read_card(WEIGHTS_FOLDER, name, "feature network", also=("inception",))
+    file = verified(WEIGHTS_FOLDER / f"{name}.keras", card["sha256"])
+    classifier = keras.models.load_model(file, compile=False)
     features = classifier.get_layer("features").output
     network = keras.Model(classifier.inputs[0], [features, classifier.outputs[0]], name=name)
     kind: Kind = "attributes" if "attributes" in card else "classes"
@@ -198,9 +193,34 @@ def inception(*, image_size: Size = 299, weights: str | None = "imagenet") -> Fe
     )
 
 
-def _verified(name: str, sha256: str) -> pathlib.Path:
-    """The file of a network, after a look at its checksum."""
-    file = WEIGHTS_FOLDER / f"{name}.keras"
+def read_card(
+    folder: pathlib.Path, name: str, what: str, also: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The card ``<name>.json`` of a network that ships in a folder.
+
+    Args:
+        folder: where cards and networks lie.
+        name: of the network.
+        what: such a network is called so, for the error.
+        also: names that are known besides the cards.
+
+    Raises:
+        ValueError: there is no such card; which there are.
+    """
+    file = folder / f"{name}.json"
+    if not file.is_file():
+        known = ", ".join((*sorted(card.stem for card in folder.glob("*.json")), *also))
+        raise ValueError(f"There is no {what} {name!r}. There is: {known or 'none'}.")
+    card: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return card
+
+
+def verified(file: pathlib.Path, sha256: str) -> pathlib.Path:
+    """The file of a network that ships, after a look at its checksum.
+
+    Raises:
+        ValueError: it is missing, or is another file than that on its card.
+    """
     mend = "Restore it with `git checkout -- data/weights` in the repository's folder."
     if not file.is_file():
         raise ValueError(f"{file} is missing. {mend}")

@@ -220,6 +220,7 @@ class LiveFigure(keras.callbacks.Callback):
         axes.plot(steps, values, "o-", color="#2ca02c", markersize=3, label=self.score_name)
         axes.set_ylabel(self.score_name, color="#2ca02c")
         axes.set_yscale("log")
+        plotting.plain_ticks(axes)
 
     def _show(self) -> None:
         self._shown_at = self.steps

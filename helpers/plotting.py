@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -40,6 +41,14 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **k
     )
     plt.close(figure)
     return figure, axes
+
+
+def plain_ticks(axes: Axes) -> None:
+    """Write the ticks of logarithmic axes as 20 and not as 2 × 10¹."""
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))
 
 
 def as_uint8(images: Any) -> NDArray[np.uint8]:
@@ -108,7 +117,8 @@ def sheet(
         axes.set_axis_off()
     for axes, image, label in zip(grid.flat, as_uint8(images), labels, strict=False):
         axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
-        axes.set_title(label, fontsize=9, y=-0.3)
+        # Not a title: the layout leaves no room for one below the axes.
+        axes.text(0.5, -0.06, label, fontsize=9, ha="center", va="top", transform=axes.transAxes)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 

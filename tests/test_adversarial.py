@@ -354,7 +354,8 @@ def test_r1_reaches_the_discriminator_of_a_conditional_gan_and_passes_the_label(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "names"), [({"r1": -1.0}, "R1 is -1.0"), ({"r1": 1.0, "r1_every": 0}, "R1_EVERY is 0")]
+    ("wrong", "names"),
+    [({"r1": -1.0}, "R1 is -1.0"), ({"r1": 1.0, "r1_every": 0}, "R1_EVERY is 0")],
 )
 def test_r1_out_of_range_is_refused(build, wrong, names):
     with pytest.raises(ValueError, match=names):

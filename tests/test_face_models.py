@@ -93,7 +93,12 @@ def test_norms_stand_where_the_recipes_put_them():
     assert after_convolutions(face_models.dcgan_discriminator(4)) == [False, True, True]
     assert after_convolutions(face_models.dcgan_generator(capacity=4)) == [True, True, False]
     assert after_convolutions(face_models.minimal_discriminator(2)) == [True] * 8
-    assert after_convolutions(face_models.face_discriminator(4)) == [False, True, True]
+    assert after_convolutions(face_models.face_discriminator(4)) == [False] * 3
+
+
+def test_the_recommended_discriminator_can_be_trained_with_r1():
+    judge = face_models.face_discriminator(2, image_size=16)
+    gans.GAN(face_models.face_generator(capacity=2, image_size=16), judge, r1=1.0)
 
 
 def test_the_classic_pairs_have_the_published_sizes():

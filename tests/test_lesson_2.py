@@ -100,9 +100,23 @@ def test_replacing_layers_changes_these_and_nothing_else(lesson):
     kinds = [type(layer) for layer in network.layers]
     assert [type(x) for x in changed.layers] == [relu if k is leaky else k for k in kinds]
     assert leaky in kinds
-    without = replaced(network, keras.layers.BatchNormalization, made.Nothing)
+    generator = face_models.face_generator(capacity=2, image_size=32)
+    without = replaced(generator, keras.layers.BatchNormalization, made.Nothing)
     assert keras.layers.BatchNormalization not in [type(x) for x in without.layers]
-    assert without.count_params() < network.count_params()
+    assert without.count_params() < generator.count_params()
+
+
+def test_a_normed_discriminator_has_batch_normalization_before_each_leaky_relu(lesson):
+    built = ("face_generator", "face_discriminator")
+    made = lesson(*built, "small_pair", "replaced", "normed_leaky", "normed_pair")
+    _, plain = made.small_pair(2)
+    made.names["small_pair"] = lambda: (None, plain)
+    _, normed = made.normed_pair()
+    inside = [[type(y) for y in x.layers] for x in normed.layers if isinstance(x, keras.Sequential)]
+    leaky = keras.layers.LeakyReLU
+    assert inside == [[keras.layers.BatchNormalization, leaky]] * 3
+    assert [type(x) for x in plain.layers].count(leaky) == 3
+    assert normed(np.zeros((2, 32, 32, 3), np.float32)).shape == (2, 1)
 
 
 def test_validation_losses_tell_faces_learned_by_heart(lesson, build):

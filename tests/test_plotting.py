@@ -62,7 +62,7 @@ def test_a_sheet_shows_its_tile_with_black_at_0_and_white_at_255(grey):
 def test_a_labelled_sheet_has_the_label_of_each_picture_at_that_picture(grey):
     labels = ["nought", "ten", "twenty", "thirty", "forty"]
     axes = plotting.sheet(grey, columns=3, labels=labels).axes
-    assert [a.get_title() for a in axes] == [*labels, ""]
+    assert [[text.get_text() for text in a.texts] for a in axes] == [[x] for x in labels] + [[]]
     assert [a.images[0].get_array().max() for a in axes[:5]] == [0, 10, 20, 30, 40]
 
 
@@ -182,3 +182,16 @@ def test_each_verdict_stands_above_its_own_picture():
         assert not grey[: int(y) + 2, int(x)][-3:].any(), "and the number stands on white"
         assert (int(x) // 8, int(y) // 14) == (i % 3, i // 3)
     assert figure.axes == [axes]
+
+
+def test_ticks_of_logarithmic_axes_are_plain_numbers():
+    figure, axes = plotting.new_figure(5, 3)
+    axes.plot([1, 2, 3], [12, 40, 7])
+    axes.set_yscale("log")
+    plotting.plain_ticks(axes)
+    figure.canvas.draw()
+    labels = [x.get_text() for x in axes.get_yticklabels(which="both") if x.get_text()]
+    assert "10" in labels
+    assert "20" in labels
+    assert all(float(label) > 0 for label in labels), "no mathematics, no empty boxes"
+    assert "20" not in [x.get_text() for x in axes.get_xticklabels(which="both")]
