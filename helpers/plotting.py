@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
@@ -104,12 +105,11 @@ def sheet(
     """A figure with a sheet of pictures, each ``size`` inches, with an optional line under each."""
     n = len(images)
     columns = min(columns, n)
+    rows = -(-n // columns)
     if not labels:
-        rows = -(-n // columns)
         figure, axes = new_figure(columns * size, rows * size + 0.35)
         show_sheet(axes, images, columns, title)
         return figure
-    rows = -(-n // columns)
     figure, grid = new_figure(
         columns * size, rows * (size + 0.3) + 0.4, rows, columns, squeeze=False
     )
@@ -240,6 +240,13 @@ def png_of(figure: Figure, dpi: int = 72) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def light(figure: Figure, quality: int = 85) -> Any:
+    """A figure of pictures as a JPEG, to end a cell with: a quarter of what its PNG weighs."""
+    buffer, how = io.BytesIO(), {"quality": quality, "subsampling": 0}  # no color is averaged
+    figure.savefig(buffer, format="jpeg", dpi=100, pil_kwargs=how)
+    return display.Image(buffer.getvalue(), format="jpeg")
 
 
 def frame_of(figure: Figure, dpi: int = 72) -> NDArray[np.uint8]:

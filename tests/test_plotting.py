@@ -1,5 +1,7 @@
 """Figures show what they were given: pictures in their places, curves, axes the right way up."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -195,3 +197,17 @@ def test_ticks_of_logarithmic_axes_are_plain_numbers():
     assert "20" in labels
     assert all(float(label) > 0 for label in labels), "no mathematics, no empty boxes"
     assert "20" not in [x.get_text() for x in axes.get_xticklabels(which="both")]
+
+
+def test_a_light_figure_is_a_jpeg_of_the_same_pictures_with_their_colors():
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    images[0, :, ::2] = (200, 20, 20)  # single columns keep their colors
+    figure = plotting.sheet(images, columns=2, size=2.0)
+    shown = plotting.light(figure)
+    assert shown.format == "jpeg"
+    jpeg = Image.open(io.BytesIO(shown.data))
+    assert jpeg.format == "JPEG"
+    given = plotting.frame_of(figure, dpi=100).astype(int)
+    assert np.abs(np.asarray(jpeg).astype(int) - given).mean() < 3
+    assert np.asarray(jpeg)[..., 0].max() > 190
+    assert len(plotting.light(figure, quality=20).data) < len(shown.data)

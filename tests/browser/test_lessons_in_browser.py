@@ -10,14 +10,12 @@ pytestmark = pytest.mark.browser
 PLAYGROUND = """
 import sys
 sys.path.insert(0, "..")
-import numpy as np
-from helpers import face_models, widgets
-from helpers._backend import keras
+from helpers import directions, pretrained, widgets
 
-keras.utils.set_random_seed(0)
-generator = face_models.face_generator(64, 8)
-directions = dict(zip(["Smiling", "Wearing_Hat", "Age"], np.eye(64)[:3] * 5))
-widgets.playground(generator, directions, elements=(7, 11))
+faces = pretrained.load("faces")
+ways, _ = directions.closed_form(directions.first_weights(faces), 3)
+named = dict(zip(["First", "Second_of_all", "Third"], ways))
+widgets.playground(faces, named, elements=(7, 11))
 """
 
 
@@ -117,7 +115,7 @@ def test_playground(lab, page):
         picture, lambda: box.get_by_role("button", name="A − B").press("Enter"), "Enter on A−B+C"
     )
     first = box.get_by_label("A", exact=True)
-    changes(sheet, lambda: first.fill("5"), "picking A, on the sheet,")
+    changes(sheet, lambda: (first.fill("5"), first.press("Enter")), "picking A, on the sheet,")
     changes(picture, lambda: first.press("ArrowUp"), "picking A by a key")
     box.get_by_role("button", name="Other pictures below").click()
     shoot(page, "playground-picked")

@@ -10,23 +10,17 @@ import pytest
 from in_browser import ROOT, changes, digest, note_times, shoot
 from PIL import Image
 
-from helpers import export, face_models, latent, named_directions, runs
-from helpers._backend import keras
+from helpers import directions, export, latent, named_directions, pretrained, runs
 
 pytestmark = pytest.mark.browser
 
-WAYS = {"Smiling": 0, "Wearing_Hat": 1, "Age": 2}
+NAMES = ("First", "Second_of_all", "Third")
 
 
 @pytest.fixture(scope="module")
 def generator():
-    """A generator of the size of those that ship, with random weights that show."""
-    keras.utils.set_random_seed(0)
-    network = face_models.face_generator(64, 8)
-    for weight in network.weights:
-        if weight.shape[-1] == 3 and len(weight.shape) == 4:
-            weight.assign(15 * weight)
-    return network
+    """The faces that ship."""
+    return pretrained.load("faces")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +30,9 @@ def site(tmp_path_factory, generator):
         pytest.importorskip(package, reason=f"pip install {export.ONNX_PACKAGES}")
     folder = tmp_path_factory.mktemp("page")
     runs.save_network(folder / "generator.keras", generator)
-    ways = {name: 3 * np.eye(64)[i] for name, i in WAYS.items()}
-    named_directions.save_directions(folder / "directions.json", ways, 64)
+    ways, _ = directions.closed_form(directions.first_weights(generator), len(NAMES))
+    named = dict(zip(NAMES, ways, strict=True))
+    named_directions.save_directions(folder / "directions.json", named, 64)
     try:
         tool.make(str(folder / "generator.keras"), folder / "out", ROOT / "build" / "npm")
     except tool.CannotError as error:
@@ -59,15 +54,15 @@ def test_every_control_changes_the_picture_by_mouse_and_by_keyboard(opened):
     page, picture = opened, opened.locator("#picture")
     shoot(page, "page")
     first = digest(picture)
-    smile = page.get_by_role("slider", name="Smiling")
-    changes(picture, lambda: smile.press("ArrowRight"), "a key on a slider")
-    assert "Smiling +0.1" in page.locator("#said").inner_text()
-    note_times("page", [changes(picture, lambda: smile.press("ArrowRight"), "a key")
+    first_way = page.get_by_role("slider", name="First")
+    changes(picture, lambda: first_way.press("ArrowRight"), "a key on a slider")
+    assert "First +0.1" in page.locator("#said").inner_text()
+    note_times("page", [changes(picture, lambda: first_way.press("ArrowRight"), "a key")
                         for _ in range(9)])  # fmt: skip
-    hat = page.get_by_role("slider", name="Wearing Hat")
-    box = hat.bounding_box()
+    second = page.get_by_role("slider", name="Second of all")
+    box = second.bounding_box()
     place = {"x": 0.8 * box["width"], "y": box["height"] / 2}
-    changes(picture, lambda: hat.click(position=place), "a click on a slider")
+    changes(picture, lambda: second.click(position=place), "a click on a slider")
     changes(picture, lambda: page.get_by_label("keep the usual length").press("Space"), "Space")
     page.get_by_label("element", exact=True).fill("7")
     amount = page.get_by_label("how much of this element")
@@ -157,9 +152,9 @@ def test_directions_for_another_generator_are_named(site, page):
     ways = site[1] / "directions.json"
     shutil.copy(ways, kept := ways.with_suffix(".kept"))
     try:
-        ways.write_text(json.dumps({"Smiling": [1, 2]}))
+        ways.write_text(json.dumps({"Third": [1, 2]}))
         page.goto(site[0])
-        page.get_by_text("the direction Smiling in directions.json has 2 numbers").wait_for()
+        page.get_by_text("the direction Third in directions.json has 2 numbers").wait_for()
         shoot(page, "page-wrong-directions")
     finally:
         kept.replace(ways)
