@@ -196,7 +196,7 @@ class _Panel:
             self._set("usual_length"),
         )
         self.kind = self._watch(
-            ipywidgets.ToggleButtons(options=list(BASES.items()), style={"button_width": "90px"}),
+            ipywidgets.ToggleButtons(options=list(BASES.items()), style={"button_width": "110px"}),
             self._set("base"),
             sheet=True,
         )
@@ -313,11 +313,11 @@ class _Panel:
         ]
         left = w.VBox([self.picture, w.HBox(buttons, layout={"flex_flow": "row wrap"})])
         sliders = w.VBox(
-            [*self.sliders.values(), w.HBox(list(self.any)), self.usual],
-            layout={"max_height": "330px", "overflow": "auto"},
+            list(self.sliders.values()), layout={"max_height": "300px", "overflow": "auto"}
         )
+        add = [sliders, w.HBox(list(self.any)), self.usual]
         right = w.VBox(
-            [self.kind, *self.bases.values(), sliders],
+            [self.kind, *self.bases.values(), *add],
             layout={"flex": "1 1 420px", "min_width": "420px"},
         )
         top = w.HBox([left, right], layout={"flex_flow": "row wrap"})
