@@ -254,7 +254,13 @@ class _Panel:
         layout = {"width": "150px"}
         style = {"description_width": "80px"}
         which = self.w.BoundedIntText(
-            value=0, min=0, max=last, description="element", layout=layout, style=style
+            value=0,
+            min=0,
+            max=last,
+            description="element",
+            continuous_update=True,
+            layout=layout,
+            style=style,
         )
         slider = self._slider(f"of 0 to {last}, by", -reach, reach, 0.1)
         slider.layout.flex, slider.style.description_width = "1 1 200px", "initial"
@@ -269,6 +275,7 @@ class _Panel:
             min=least,
             max=len(self.play.faces),
             description=label,
+            continuous_update=True,  # what is typed counts at once
             layout={"width": "auto"},
             style={"description_width": "initial"},
         )

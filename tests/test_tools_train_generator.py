@@ -170,6 +170,30 @@ def test_an_autoencoder_is_chosen_by_its_reconstructions_too(examiner, build):
     assert 0 <= scores["reconstruction_attributes_kept"] <= 1
 
 
+def test_standardised_codes_lie_where_the_prior_does_and_reconstruct_the_same():
+    keras.utils.set_random_seed(0)
+    shape, random = (16, 16, 3), np.random.default_rng(0)
+    networks = {
+        "encoder": shipped_networks.encoder(shape, (4, 8), 6),
+        "generator": shipped_networks.generator(shape, (8, 8, 4), 6),
+    }
+    for network in networks.values():  # as if trained: no bias, and no statistic, is 0 or 1
+        for layer in network.layers:
+            old = layer.get_weights()
+            layer.set_weights([w + (w.ndim == 1) * random.uniform(0, 0.5, w.shape) for w in old])
+    images = random.integers(0, 256, (200, *shape), np.uint8)
+    before = tool.reconstructed(networks, to_float(images))
+    _, log_variance = networks["encoder"].predict(to_float(images), verbose=0)
+    tool.standardise_codes(networks, tool.Part(images))
+    assert before.std(axis=0).max() > 1e-3
+    assert np.abs(tool.reconstructed(networks, to_float(images)) - before).max() < 1e-4
+    mean, new = networks["encoder"].predict(to_float(images), verbose=0)
+    codes = mean + np.exp(new / 2) * random.normal(size=(50, *mean.shape))
+    assert np.abs(mean.mean(axis=0)).max() < 1e-4
+    assert np.abs(codes.var(axis=(0, 1)) - 1).max() < 0.1
+    assert np.ptp(log_variance - new, axis=0).max() < 1e-4  # a cloud is scaled as its middle is
+
+
 def test_samples_are_of_all_classes_in_turn_and_the_same_again():
     generator = shipped_networks.generator((8, 8, 1), (6, 4), 5, classes=3)
     pictures, labels = tool.samples(generator, 7, seed=4)

@@ -13,6 +13,8 @@ Pictures are float32 in [-1, 1], (n, height, width, channels); z is (n, latent_d
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from helpers._backend import keras
 
 layers = keras.layers
@@ -85,6 +87,33 @@ def encoder(image_shape: Sequence[int], widths: Sequence[int], latent_dim: int) 
     x = layers.Flatten(name="flat")(_halved(picture, widths))
     moments = [layers.Dense(latent_dim, name=name)(x) for name in ("mean", "log_variance")]
     return keras.Model(picture, moments, name="encoder")
+
+
+def standardise_codes(encoder: keras.Model, generator: keras.Model, images: Any) -> None:
+    """Shift and scale each number of an autoencoder's code, so that it is in N(0, 1)'s place.
+
+    Over the pictures, float32 (n, height, width, channels), codes drawn from the encoder's
+    clouds then have mean 0 and variance 1 in every number, as the prior has from which new ones
+    are drawn. Reconstructions stay what they are: what the encoder's last layers gain, the first
+    layers of the generator take back.
+    """
+    mean, log_variance = (np.asarray(x, np.float64) for x in encoder.predict(images, verbose=0))
+    middle = mean.mean(axis=0)
+    spread = np.sqrt(mean.var(axis=0) + np.exp(log_variance).mean(axis=0))
+    kernel, bias = encoder.get_layer("mean").get_weights()
+    encoder.get_layer("mean").set_weights([kernel / spread, (bias - middle) / spread])
+    kernel, bias = encoder.get_layer("log_variance").get_weights()
+    encoder.get_layer("log_variance").set_weights([kernel, bias - 2 * np.log(spread)])
+    dense, norm = (_first(generator, kind) for kind in (layers.Dense, layers.BatchNormalization))
+    (kernel,) = dense.get_weights()
+    dense.set_weights([spread[:, None] * kernel])
+    # The dense layer has no bias; what the shift adds to all pictures alike, the norm subtracts.
+    gamma, beta, moving_mean, moving_variance = norm.get_weights()
+    norm.set_weights([gamma, beta, moving_mean - middle @ kernel, moving_variance])
+
+
+def _first(network: keras.Model, kind: type) -> Any:
+    return next(layer for layer in network.layers if isinstance(layer, kind))
 
 
 def _halved(x: Any, widths: Sequence[int]) -> Any:

@@ -65,6 +65,7 @@ Array = NDArray[Any]
 
 TRAINING_SEED, HELD_OUT_SEED = 1, 0
 DRAWN = ROOT / "data" / "drawn" / "generators"
+CODES = 5_000  # training pictures whose codes are brought to the prior's place and size
 SAMPLES, BATCH = 2_500, 250  # batches all of one size, so that one program is compiled
 CHOOSING, SCORING, SHEET = 1, 2, 3  # seeds of the z to choose by, to score by, and to show
 STEADY = 0.4  # so long the learning rate stays where it is; then it goes down a cosine to 0
@@ -200,6 +201,10 @@ class Plan:
                 "arXiv:1512.09300: likeness by the discriminator's last 8×8 features, each channel "
                 f"in units of its deviation; encoder: likeness + {settings['beta']:g} KL; generator"
                 f": being called real + {settings['likeness']:g} likeness"
+            )
+            words["codes"] = (
+                f"every number shifted and scaled, after training, so that over {CODES:,} training "
+                "pictures it has the prior's mean 0 and variance 1; reconstructions stay the same"
             )
             words["chosen"] = words["chosen"].replace(
                 "Fréchet distance", "mean Fréchet distance of samples and reconstructions"
@@ -509,10 +514,18 @@ def make(name: str, options: argparse.Namespace, began: float) -> dict[str, Any]
     networks = {part: training.networks[part] for part in best.weights}
     for which, weights in best.weights.items():
         networks[which].set_weights(weights)
+    if plan.autoencodes:
+        standardise_codes(networks, part)
     best.about |= {"steps": training.step, "seconds": round(time.monotonic() - began)}
     scores = examiner.full(networks, part)
     best.write(networks, scores, examiner)
     return scores
+
+
+def standardise_codes(networks: Networks, part: Part) -> None:
+    """Bring the codes of training pictures to the place and the size of the prior's."""
+    images = to_float(part.images[:CODES])
+    shipped_networks.standardise_codes(networks["encoder"], networks["generator"], images)
 
 
 def about(

@@ -3,9 +3,8 @@
 import shutil
 
 import pytest
-from in_browser import SECONDS, Lab, leaves, shoot
+from in_browser import FAILED, Lab, assert_alone, shoot, watched
 
-FAILED = pytest.StashKey()
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",  # root, as CI is, has none
@@ -41,23 +40,12 @@ def chromium():
 @pytest.fixture
 def page(chromium, request):
     """A page; at the end no error is in its console and it asked no other machine."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
-    asked, errors = [], []
-    context.on("request", lambda r: asked.append(r.url))
-    page = context.new_page()
-    page.set_default_timeout(1000 * SECONDS)
-    page.on("websocket", lambda socket: asked.append(socket.url))
-    page.on(
-        "console", lambda m: errors.append(f"{m.text} {m.location}") if m.type == "error" else 0
-    )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.asked, page.errors = asked, errors
+    page = watched(chromium)
     yield page
     if request.node.stash.get(FAILED, False):
         shoot(page, f"failed-{request.node.name}")
-    context.close()
-    assert [url for url in asked if leaves(url)] == []
-    assert errors == []
+    page.context.close()
+    assert_alone(page)
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,12 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import nbformat
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+FAILED = pytest.StashKey()
 SHOTS = ROOT / "build" / "browser"
-SECONDS = 60  # that anything may take; a neighbour may hold both cores
+SECONDS = 120  # that anything may take; a neighbour may hold both cores
 LESSON_SECONDS = 400
 PIXELS = """image => {
     if (image.complete === false) return null;
@@ -56,6 +58,30 @@ def changes(picture, act, what):
     act()
     until(lambda: digest(picture) != before, f"the picture changes after {what}")
     return time.monotonic() - began
+
+
+def watched(chromium):
+    """A page that notes what it asks for and what goes wrong in it; see :func:`assert_alone`."""
+    page = chromium.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+    page.set_default_timeout(1000 * SECONDS)
+    page.asked, page.errors = [], []
+
+    def heard(message):
+        if message.type == "error":
+            page.errors.append(f"{message.text} {message.location}")
+
+    page.context.on("request", lambda request: page.asked.append(request.url))
+    page.on("websocket", lambda socket: page.asked.append(socket.url))
+    page.on("console", heard)
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    return page
+
+
+def assert_alone(page):
+    """A page had no error in its console and asked no other machine for anything."""
+    assert page.asked, "nothing was watched"
+    assert [url for url in page.asked if leaves(url)] == []
+    assert page.errors == []
 
 
 def leaves(url):
@@ -122,21 +148,14 @@ class Lab:
         def answers():
             assert self.process.poll() is None, (self.folder / "log.txt").read_text()[-3000:]
             try:
-                return self.ask("status") is not None
+                asked = urllib.request.Request(
+                    f"{self.address}/api/status", headers={"Authorization": f"token {self.token}"}
+                )
+                return urllib.request.urlopen(asked, timeout=5).status == 200
             except OSError:
                 return False
 
         until(answers, "JupyterLab answers", LESSON_SECONDS)
-
-    def ask(self, what, method="GET"):
-        """What the server's interface answers."""
-        asked = urllib.request.Request(
-            f"{self.address}/api/{what}",
-            headers={"Authorization": f"token {self.token}"},
-            method=method,
-        )
-        with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
-            return json.loads(answer.read() or "null")
 
     def write(self, name, notebook):
         """Put a notebook where the lessons lie, without outputs."""
@@ -147,8 +166,6 @@ class Lab:
 
     def open(self, page, name):
         """Open a notebook as a reader does, alone, and wait until its kernel is there."""
-        for session in self.ask("sessions"):
-            self.ask(f"sessions/{session['id']}", "DELETE")
         workspace = f"lab/workspaces/{pathlib.Path(name).stem}"  # nothing else is open in it
         page.goto(f"{self.address}/{workspace}/tree/notebooks/{name}?token={self.token}")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
@@ -192,10 +209,12 @@ class Notebook:
         self.page = page
 
     def run_all(self):
-        """Run All Cells from the menu; it ends without an error."""
-        page = self.page
-        page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
-        page.get_by_text("Run All Cells", exact=True).click()
+        """Run All Cells from the menu."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
+        self.page.get_by_text("Run All Cells", exact=True).click()
+
+    def wait(self):
+        """Wait until all cells have run; none ends with an error."""
         state = until(self.done, "all cells have run", LESSON_SECONDS, pause=0.5)
         assert state == {"left": 0, "errors": []}
 

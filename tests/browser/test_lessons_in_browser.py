@@ -2,36 +2,39 @@
 
 import nbformat
 import pytest
-from in_browser import ROOT, changes, note_times, shoot, until
-from nbformat import v4
+from in_browser import FAILED, ROOT, assert_alone, changes, note_times, shoot, until, watched
 
 pytestmark = pytest.mark.browser
 
-PLAYGROUND = """
-import sys
-sys.path.insert(0, "..")
-from helpers import directions, pretrained, widgets
-
-faces = pretrained.load("faces")
-ways, _ = directions.closed_form(directions.first_weights(faces), 3)
-named = dict(zip(["First", "Second_of_all", "Third"], ways))
-widgets.playground(faces, named, elements=(7, 11))
-"""
+LESSONS = {"test_lesson_1": "01_gan_basics_mnist", "test_lesson_6": "06_latent_arithmetic"}
 
 
-def lesson(name):
-    path = ROOT / "notebooks" / f"{name}.ipynb"
-    if not path.exists():
-        pytest.skip(f"{path.name} is not written yet")
-    return nbformat.read(path, as_version=4)
+@pytest.fixture(scope="module")
+def running(lab, chromium):
+    """The lessons, each in a page of its own; all of their cells run at the same time."""
+    books = {}
+    for name in LESSONS.values():
+        path = ROOT / "notebooks" / f"{name}.ipynb"
+        if path.exists():
+            lab.write(path.name, nbformat.read(path, as_version=4))
+            books[name] = lab.open(watched(chromium), path.name)
+            books[name].run_all()
+    yield books
+    for book in books.values():
+        book.page.context.close()
 
 
-def opened(lab, page, name, notebook):
-    """Put a notebook before JupyterLab, open it and run all its cells."""
-    lab.write(f"{name}.ipynb", notebook)
-    book = lab.open(page, f"{name}.ipynb")
-    book.run_all()
-    return book
+@pytest.fixture
+def book(running, request):
+    """The lesson of a test when all of its cells have run."""
+    name = LESSONS[request.node.name]
+    if name not in running:
+        pytest.skip(f"{name}.ipynb is not written yet")
+    running[name].wait()
+    yield running[name]
+    if request.node.stash.get(FAILED, False):
+        shoot(running[name].page, f"failed-{request.node.name}")
+    assert_alone(running[name].page)
 
 
 def slider(box, label):
@@ -56,12 +59,12 @@ def drag(page, handle, by):
     page.mouse.up()
 
 
-def test_lesson_1(lab, page):
-    book = opened(lab, page, "lesson-1", lesson("01_gan_basics_mnist"))
+def test_lesson_1(book):
     book.show("widgets.game(")
+    page = book.page
     box = page.locator(".widget-vbox", has=page.get_by_role("button", name="100 steps"))
     picture, step = box.locator("img"), box.get_by_role("button", name="10 steps")
-    shoot(page, "lesson-1-game")
+    shoot(page, "lesson-1")
     changes(picture, step.click, "a click on 10 steps")
     changes(picture, lambda: step.press("Enter"), "Enter on 10 steps")
     handle = slider(box, "D updates")
@@ -70,52 +73,37 @@ def test_lesson_1(lab, page):
     drag(page, handle, 60)
     until(lambda: value_of(handle) > 2, "the slider moves by mouse")
     changes(picture, box.get_by_role("button", name="Restart").click, "a click on Restart")
-    shoot(page, "lesson-1-game-played")
+    shoot(page, "lesson-1-played")
 
 
-def play(page, book, name):
-    """What every playground has: sliders that move the picture by mouse and keyboard."""
+def test_lesson_6(book):
     book.show("widgets.playground(")
+    page = book.page
     box = page.locator(".gan-playground")
     box.wait_for()
-    picture = box.locator("img").first
+    picture, sheet = box.locator("img").first, box.locator("img").last
+    button = lambda name: box.get_by_role("button", name=name, exact=True)  # noqa: E731
     handle = box.locator(".noUi-handle:visible").first
-    shoot(page, f"{name}-playground")
+    shoot(page, "lesson-6")
     changes(picture, lambda: handle.press("ArrowRight"), "a key on a slider")
-    note_times(name, [changes(picture, lambda: handle.press("ArrowRight"), "a key")
-                      for _ in range(9)])  # fmt: skip
+    note_times("lesson-6", [changes(picture, lambda: handle.press("ArrowRight"), "a key")
+                            for _ in range(9)])  # fmt: skip
     changes(picture, lambda: drag(page, handle, 40), "dragging a slider")
-    changes(picture, box.get_by_role("button", name="Random", exact=True).click, "Random")
-    changes(picture, box.get_by_role("button", name="Reset").click, "Reset")
-    box.get_by_role("button", name="Save picture").click()
+    shoot(page, "lesson-6-moved")
+    changes(picture, button("Random").click, "Random")
+    changes(picture, button("Reset").click, "Reset")
+    button("Save picture").click()
     box.get_by_text("saved as").wait_for()
-    shoot(page, f"{name}-playground-played")
-    return box, picture
-
-
-def test_lesson_6(lab, page):
-    book = opened(lab, page, "lesson-6", lesson("06_latent_arithmetic"))
-    play(page, book, "lesson-6")
-
-
-def test_playground(lab, page):
-    cell = v4.new_code_cell(PLAYGROUND)
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    notebook = v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
-    book = opened(lab, page, "playground", notebook)
-    box, picture = play(page, book, "playground")
-    sheet = box.locator("img").last
-    changes(picture, box.get_by_role("button", name="Mix two").click, "a click on Mix two")
-    share = slider(box, "share of B")
-    changes(picture, lambda: share.press("ArrowRight"), "a key on the share of B")
+    changes(picture, button("Mix two").click, "a click on Mix two")
+    changes(picture, lambda: slider(box, "share of B").press("ArrowRight"), "a key on the share")
     arc = box.get_by_label("along the arc")
     changes(picture, lambda: arc.press("Space"), "Space on the arc")
-    shoot(page, "playground-mix")
-    changes(
-        picture, lambda: box.get_by_role("button", name="A − B").press("Enter"), "Enter on A−B+C"
-    )
+    shoot(page, "lesson-6-mix")
+    changes(sheet, lambda: button("A − B + C").press("Enter"), "Enter on A − B + C")
     first = box.get_by_label("A", exact=True)
-    changes(sheet, lambda: (first.fill("5"), first.press("Enter")), "picking A, on the sheet,")
-    changes(picture, lambda: first.press("ArrowUp"), "picking A by a key")
-    box.get_by_role("button", name="Other pictures below").click()
-    shoot(page, "playground-picked")
+    changes(sheet, lambda: first.fill("5"), "typing A")
+    box.get_by_text("picture 5 − 2 + 3").wait_for()
+    first.press("ArrowUp")
+    box.get_by_text("picture 6 − 2 + 3").wait_for()
+    changes(sheet, button("Other pictures below").click, "other pictures")
+    shoot(page, "lesson-6-sum")
