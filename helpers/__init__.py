@@ -8,6 +8,7 @@ module that needs it is imported. Those that a lesson imports, and what stands b
 runtime, runs             the machine: profile, device, seeds, strategy; a run's folder, export
 datasets, streaming       pictures with labels, in batches; the slower ways, to compare
 models, face_models       builders of networks, each after a paper or a lesson
+vae_models, anime_models  the same, of lessons 4 and 5
 gans, vaes, cyclegan      the models: what each minimises
 pretrained                generators that ship, trained and with a card each
 training                  what all models share: the gradient step, noise, schedules
@@ -15,6 +16,7 @@ checkpoints               continue a training exactly; keep the best generator
 monitors, symptoms        watch training; name what goes wrong
 scores, metrics           measure what a generator makes: in one table; one by one
 latent, directions        walks and sums of codes; directions that mean something, measured
+inversion                 the code that a GAN would draw a given picture from
 plotting, widgets         figures; sliders and buttons
 playground                the same controls without a screen; the figure beside the sliders
 ========================  ====================================================================

@@ -171,6 +171,27 @@ def images(images: Any, shape: tuple[int, ...]) -> None:
         )
 
 
+def to_encode(images: Any, shape: tuple[int, ...]) -> None:
+    """Raise an error that says why pictures cannot be encoded into codes, if they cannot.
+
+    Args:
+        images: float in [-1, 1], shape (n, height, width, channels).
+        shape: what the network takes, (height, width, channels).
+    """
+    found = np.shape(images)
+    if found[1:] != tuple(shape) or len(found) != len(shape) + 1:
+        raise ValueError(
+            f"the pictures have shape {found[1:]}, but the network takes {tuple(shape)}. Give "
+            f"(n, {', '.join(map(str, shape))}): images[None] makes a batch of one picture, "
+            "datasets.load(…, image_size=…) another size."
+        )
+    if np.asarray(images).dtype.kind != "f":
+        raise TypeError(
+            f"the pictures are {np.asarray(images).dtype}; networks take float32 in [-1, 1]. "
+            "Convert them with datasets.to_float(images)."
+        )
+
+
 def whole(name: str, value: Any) -> None:
     """Raise a ValueError unless ``value`` is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Draw: TypeAlias = Callable[[Array], Array]
-ROWS = 250
-"""So many codes are drawn at once."""
+ROWS = 50
+"""So many codes are drawn at once: 250 would take a gigabyte with the generators that ship."""
 
 
 def as_codes(z: ArrayLike, latent_dim: int | None = None) -> Array:

@@ -30,9 +30,16 @@ REAL_COLOUR, FAKE_COLOUR, D_COLOUR, G_COLOUR = "#1f77b4", "#d62728", "#4c4c4c", 
 LABELS = {
     "d_loss": "discriminator",
     "g_loss": "generator",
+    "real_loss": "D on real",
+    "fake_loss": "D on fake",
     "frechet_distance": "Fréchet distance",
 }
-COLOURS = {"d_loss": D_COLOUR, "g_loss": G_COLOUR}
+COLOURS = {
+    "d_loss": D_COLOUR,
+    "g_loss": G_COLOUR,
+    "real_loss": REAL_COLOUR,
+    "fake_loss": FAKE_COLOUR,
+}
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any) -> Any:

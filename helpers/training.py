@@ -343,7 +343,7 @@ def _first_batch(x: Any) -> Any:
     return x if hasattr(x, "shape") or isinstance(x, tuple) else None
 
 
-def answers(network: keras.Model, inputs: Sequence[Any], batch_size: int = 250) -> NDArray[Any]:
+def answers(network: keras.Model, inputs: Sequence[Any], batch_size: int = 50) -> NDArray[Any]:
     """What a network makes of arrays, one for each of its inputs, in batches.
 
     ``predict`` would compile each network anew, and after five of them TensorFlow warns of it.

@@ -126,6 +126,7 @@ class VAE(training.SteppedModel):
 
     def encode(self, pictures: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and log-variance of each picture's code, each float32 (n, latent_dim)."""
+        checks.to_encode(pictures, self.encoder.input_shape[1:])
         mean, log_variance = self.encoder.predict(pictures, verbose=0)
         return mean, log_variance
 
@@ -207,7 +208,7 @@ class VAEGAN(AdversarialModel):
         self.gamma = gamma
         self.reduction = reduction
         layer = _feature_layer(discriminator, feature_layer)
-        self.feature_network = keras.Model(discriminator.inputs, layer.output)
+        self.feature_network = keras.Model(discriminator.inputs[0], layer.output)
 
     def compile(
         self,
@@ -306,6 +307,7 @@ class VAEGAN(AdversarialModel):
 
     def encode(self, pictures: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and log-variance of each picture's code, each float32 (n, latent_dim)."""
+        checks.to_encode(pictures, self.encoder.input_shape[1:])
         mean, log_variance = self.encoder.predict(pictures, verbose=0)
         return mean, log_variance
 

@@ -305,6 +305,18 @@ def test_bad_input_of_a_vae_gan_is_named(build):
         model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
 
 
+@pytest.mark.parametrize("make", [vae, vae_gan])
+def test_pictures_that_cannot_be_encoded_are_named(build, make):
+    model = make(build)
+    assert model.encode(np.zeros((2, 4, 4, 1), np.float32))[0].shape == (2, 3)
+    with pytest.raises(ValueError, match=r"\(8, 4, 1\), but the network takes \(4, 4, 1\)"):
+        model.encode(np.zeros((2, 8, 4, 1), np.float32))
+    with pytest.raises(ValueError, match="makes a batch of one picture"):
+        model.encode(np.zeros((4, 4, 1), np.float32))
+    with pytest.raises(TypeError, match=r"uint8.*to_float"):
+        model.reconstruct(np.zeros((2, 4, 4, 1), np.uint8))
+
+
 def test_pictures_out_of_range_are_refused_before_anything_moves(build, pictures):
     model = vae(build)
     with pytest.raises(ValueError, match=r"\[-1, 1\]"):
