@@ -20,8 +20,8 @@ ORDER = """
     feature_networks
     runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
-    inversion vae_models models face_models classifiers cyclegan vaes gans losses adversarial
-    training checkpoints
+    inversion vae_models anime_models models face_models classifiers cyclegan vaes gans losses
+    adversarial training checkpoints
     replicas mid_epoch model_state archives export runs symptoms monitors statistics
     directions latent plotting
 """.split()  # noqa: SIM905
