@@ -258,7 +258,8 @@ def test_what_is_kept_of_faces(lesson):
     faces = np.clip(np.stack([a_face(seed) for seed in range(6)]), -1, 1)
     faces[:, 0, 0, 0] = np.repeat([-0.5, 0.5], 3)
     features = network(faces)[0]
-    made.names.update(network=network, hair=[0, 1], scorer=SimpleNamespace(reference=features))
+    scorer = SimpleNamespace(reference=features)
+    made.names.update(network=network, hair=[0, 1], scorer=scorer, N_MEASURED=6)
     same = made.kept(faces, faces)
     assert same["sharpness"] == pytest.approx(1)
     assert same["pixel error"] == 0
@@ -289,7 +290,7 @@ def test_side_effects_leave_out_the_hair_that_must_go(lesson):
     glasses = directions.Effect("glasses", 2.0, 10, 0.3, np.array([0.0, 0.2, 0.1, 0.3]), 0.5)
     made.names.update(
         directions=SimpleNamespace(effects=lambda *_, **__: [effect, glasses]), at_home=None,
-        names=["blue", "red", "hat", "glasses"], hair=[0, 1],
+        names=["blue", "red", "hat", "glasses"], hair=[0, 1], N_MEASURED=10,
     )  # fmt: skip
     blue, glasses = made.effects_of({}, ()).to_dict("records")
     assert blue["others changed"] == pytest.approx(0.2)
