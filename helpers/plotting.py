@@ -28,18 +28,12 @@ MOST_POINTS = 2000
 REAL_COLOUR, FAKE_COLOUR, D_COLOUR, G_COLOUR = "#1f77b4", "#d62728", "#4c4c4c", "#e08214"
 
 LABELS = {
-    "d_loss": "discriminator",
-    "g_loss": "generator",
-    "real_loss": "D on real",
-    "fake_loss": "D on fake",
-    "frechet_distance": "Fréchet distance",
-}
+    "d_loss": "discriminator", "g_loss": "generator", "real_loss": "D on real",
+    "fake_loss": "D on fake", "frechet_distance": "Fréchet distance",
+}  # fmt: skip
 COLOURS = {
-    "d_loss": D_COLOUR,
-    "g_loss": G_COLOUR,
-    "real_loss": REAL_COLOUR,
-    "fake_loss": FAKE_COLOUR,
-}
+    "d_loss": D_COLOUR, "g_loss": G_COLOUR, "real_loss": REAL_COLOUR, "fake_loss": FAKE_COLOUR,
+}  # fmt: skip
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **kwargs: Any) -> Any:
@@ -110,9 +104,8 @@ def sheet(
     size: float = 0.7,
 ) -> Figure:
     """A figure with a sheet of pictures, each ``size`` inches, with an optional line under each."""
-    n = len(images)
-    columns = min(columns, n)
-    rows = -(-n // columns)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
     if not labels:
         figure, axes = new_figure(columns * size, rows * size + 0.35)
         show_sheet(axes, images, columns, title)
