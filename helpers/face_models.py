@@ -130,6 +130,12 @@ def face_discriminator(capacity: int = 16, image_size: int = 64) -> keras.Model:
     no normalisation: it is meant to be kept in bounds by the penalty R1 (``gans.GAN(r1=1.0)``).
     See :func:`face_generator` for the arguments.
     """
+    picture, x = face_trunk(capacity, image_size)
+    return keras.Model(picture, layers.Dense(1, dtype="float32")(x), name="discriminator")
+
+
+def face_trunk(capacity: int, image_size: int) -> tuple[Any, Any]:
+    """A picture, and the 128 numbers that :func:`face_discriminator` makes its logit of."""
     checks.whole("CAPACITY", capacity)
     halvings = doublings(image_size, least=2) - 1
     x = picture = keras.Input((image_size, image_size, 3))
@@ -137,7 +143,7 @@ def face_discriminator(capacity: int = 16, image_size: int = 64) -> keras.Model:
         x = layers.Conv2D(2**k * capacity, 4, strides=2, padding="same")(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(128)(layers.Flatten()(x)))
-    return keras.Model(picture, layers.Dense(1, dtype="float32")(x), name="discriminator")
+    return picture, x
 
 
 def doublings(image_size: int, least: int = 1) -> int:

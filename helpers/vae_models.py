@@ -9,7 +9,7 @@ from typing import Any
 
 from helpers import checks
 from helpers._backend import keras
-from helpers.face_models import doublings
+from helpers.face_models import face_trunk
 
 layers = keras.layers
 Shape = tuple[int, int, int]
@@ -88,13 +88,7 @@ def face_encoder(latent_dim: int = 64, capacity: int = 16, image_size: int = 64)
         ValueError: an argument out of range.
     """
     checks.whole("LATENT_DIM", latent_dim)
-    checks.whole("CAPACITY", capacity)
-    halvings = doublings(image_size, least=2) - 1
-    x = picture = keras.Input((image_size, image_size, 3))
-    for k in range(halvings):
-        x = layers.Conv2D(2**k * capacity, 4, strides=2, padding="same")(x)
-        x = layers.LeakyReLU(negative_slope=0.2)(x)
-    x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(128)(layers.Flatten()(x)))
+    picture, x = face_trunk(capacity, image_size)
     heads = [
         layers.Dense(latent_dim, name=name, dtype="float32")(x) for name in ("mean", "log_variance")
     ]

@@ -36,7 +36,24 @@ def squared_error(x: Any, y: Any, reduction: Reduction) -> Any:
     return ops.mean(reduce(square, axis=tuple(range(1, len(square.shape)))))
 
 
-class VAE(training.SteppedModel):
+class _Autoencoder:
+    """What a model with an encoder and a sampler does with given pictures."""
+
+    encoder: keras.Model
+    sampler: Any  # a property of the models, the network to draw from
+
+    def encode(self, pictures: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and log-variance of each picture's code, each float32 (n, latent_dim)."""
+        checks.to_encode(pictures, self.encoder.input_shape[1:])
+        mean, log_variance = self.encoder.predict(pictures, verbose=0)
+        return mean, log_variance
+
+    def reconstruct(self, pictures: Any) -> NDArray[np.float32]:
+        """Pictures decoded from the mean of their codes, float32 in [-1, 1]."""
+        return np.asarray(self.sampler.predict(self.encode(pictures)[0], verbose=0), np.float32)
+
+
+class VAE(_Autoencoder, training.SteppedModel):
     """A variational autoencoder (Kingma and Welling, 2013, arXiv:1312.6114).
 
     The loss is ``reconstruction + beta * kl``; with ``reduction="sum"`` and ``beta=1`` it is
@@ -124,16 +141,6 @@ class VAE(training.SteppedModel):
         self.note("gradient", norm)
         return self.end_step()
 
-    def encode(self, pictures: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and log-variance of each picture's code, each float32 (n, latent_dim)."""
-        checks.to_encode(pictures, self.encoder.input_shape[1:])
-        mean, log_variance = self.encoder.predict(pictures, verbose=0)
-        return mean, log_variance
-
-    def reconstruct(self, pictures: Any) -> NDArray[np.float32]:
-        """Pictures decoded from the mean of their codes, float32 in [-1, 1]."""
-        return np.asarray(self.sampler.predict(self.encode(pictures)[0], verbose=0), np.float32)
-
     def generate(self, n: int, *, seed: int = 0, ema: bool = True) -> NDArray[np.float32]:
         """``n`` new pictures, decoded from draws of the prior N(0, 1); float32 in [-1, 1]."""
         checks.whole("n", n)
@@ -147,7 +154,7 @@ class VAE(training.SteppedModel):
         return self.decoder if self.ema_decoder is None else self.ema_decoder
 
 
-class VAEGAN(AdversarialModel):
+class VAEGAN(_Autoencoder, AdversarialModel):
     """A VAE whose decoder is a GAN's generator (Larsen et al., 2015, arXiv:1512.09300).
 
     The discriminator is shown real, reconstructed and sampled pictures; each of the three is
@@ -304,16 +311,6 @@ class VAEGAN(AdversarialModel):
         _, norm = training.gradient_step(loss_function, self.generator, self.optimizer)
         self.note("g_gradient", norm)
         return self.noted("g_loss")
-
-    def encode(self, pictures: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and log-variance of each picture's code, each float32 (n, latent_dim)."""
-        checks.to_encode(pictures, self.encoder.input_shape[1:])
-        mean, log_variance = self.encoder.predict(pictures, verbose=0)
-        return mean, log_variance
-
-    def reconstruct(self, pictures: Any) -> NDArray[np.float32]:
-        """Pictures decoded from the mean of their codes, float32 in [-1, 1]."""
-        return np.asarray(self.sampler.predict(self.encode(pictures)[0], verbose=0), np.float32)
 
     def _moved_by_likeness(self) -> list[keras.Model]:
         alone = self.similarity == "features"

@@ -1,4 +1,4 @@
-"""What the tests of all lessons need: a lesson's cells, its definitions, a network's layers."""
+"""What the tests of all lessons need: a lesson's cells, definitions and exercises, its networks."""
 
 import pathlib
 import re
@@ -31,6 +31,49 @@ def definer(cells, names):
         return SimpleNamespace(**{name: names[name] for name in wanted}, names=names)
 
     return define
+
+
+def printed(cells):
+    """All text that a stored lesson has printed."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    return "".join(o.text for cell in code for o in cell.outputs if o.output_type == "stream")
+
+
+def solution(cells, exercise):
+    """What is folded away first after an exercise."""
+    after = "".join(c.source for c in cells).split(f"**Exercise {exercise}.**")[1]
+    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
+
+
+def solution_code(cells, exercise):
+    """The code in it."""
+    return re.search(r"```python\n(.*?)```", solution(cells, exercise), re.DOTALL)[1]
+
+
+def solution_answers(cells, exercise):
+    """The answers in it, where an exercise wants a dictionary filled in."""
+    return eval(re.search(r"`(\{.*?\})`", solution(cells, exercise))[1])
+
+
+def assert_code_passes(made, cells, exercise, capsys):
+    """An exercise says that it is not done yet, and with its solution that it is right."""
+    check = getattr(made, f"check_exercise_{exercise}")
+    check()
+    assert "not done yet" in capsys.readouterr().out
+    exec(solution_code(cells, exercise), made.names)
+    check()
+    assert f"Exercise {exercise}: right" in capsys.readouterr().out
+
+
+def assert_answers_pass(made, cells, exercise, name, capsys):
+    """The same of an exercise that wants the dictionary ``name`` filled in."""
+    check, answers = getattr(made, f"check_exercise_{exercise}"), solution_answers(cells, exercise)
+    made.names[name] = dict.fromkeys(answers)
+    check()
+    assert "not done yet" in capsys.readouterr().out
+    made.names[name] = answers
+    check()
+    assert f"Exercise {exercise}: right." in capsys.readouterr().out
 
 
 def layer_list(network):

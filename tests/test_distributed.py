@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ SLOW = [
     pytest.param(name, marks=pytest.mark.slow)
     for name in ("ConditionalGAN", "VAE", "VAEGAN", "CycleGAN")
 ]
-SECONDS_TO_NOTICE = 30
 
 
 def start(root, *arguments, **environment):
@@ -134,19 +132,17 @@ def test_generate_under_a_strategy_is_what_the_sampler_draws(details):
 def workers(root, tmp_path_factory):
     """What two workers found: each its own, an unbroken training, and one of which half is killed.
 
-    The first element is the folder, then what each printed in the end, and the seconds for
-    which the one left went on after the other was killed.
+    The folder, what the one left printed after the other was killed, and what both printed
+    when they continued. That the one left ends at all is found by waiting for it.
     """
     folder = tmp_path_factory.mktemp("workers")
     chief, other = start_two(root, "workers", folder)
     printed_by_other, _ = other.communicate(timeout=300)
-    killed = time.monotonic()
     assert other.returncode == -signal.SIGKILL, printed_by_other[-3000:]
     printed, _ = chief.communicate(timeout=300)
-    seconds = time.monotonic() - killed
     assert chief.returncode == 1, printed[-3000:]
     continued = [finished(process) for process in start_two(root, "continued", folder)]
-    return folder, printed, seconds, continued
+    return folder, printed, continued
 
 
 @pytest.mark.parametrize("worker", [0, 1])
@@ -179,16 +175,15 @@ def test_when_one_worker_is_told_to_stop_both_write_leave_and_continue_to_the_la
             np.testing.assert_array_equal(interrupted[name], numbers, err_msg=name)
 
 
-def test_when_a_worker_is_killed_the_other_says_so_and_ends_soon(workers):
-    _, printed, seconds, _ = workers
+def test_when_a_worker_is_killed_the_other_says_so_and_ends(workers):
+    _, printed, _ = workers
     last = printed.strip().splitlines()[-1]
     assert last.startswith("RuntimeError: another worker has gone")
     assert "Start all workers again" in last
-    assert seconds < SECONDS_TO_NOTICE
 
 
 def test_after_that_both_continue_from_the_checkpoint_to_the_last_bit(workers):
-    folder, _, _, continued = workers
+    folder, _, continued = workers
     assert all(f"Continuing at step {two.KILLED_AT}" in printed for printed in continued)
     for worker in (0, 1):
         unbroken, killed = (read(folder, f"{what}-{worker}") for what in ("unbroken", "killed"))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lessons import cells_of, definer, layer_list
+from lessons import cells_of, definer, layer_list, solution, solution_code
 
 from benchmarks import recipes
 from helpers import datasets, feature_networks, gans, metrics, models, training
@@ -51,24 +51,18 @@ def test_recommended_recipe_of_the_lesson_is_the_one_that_is_measured(lesson):
         assert settings[0] == settings[1]
 
 
-def solution(exercise):
-    """The code in the first folded solution after an exercise."""
-    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
-    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
-
-
 def test_solution_of_exercise_1_passes_its_check(lesson, capsys):
     made = lesson("my_d_least_squares", "my_g_least_squares", "check_exercise_1")
     made.check_exercise_1()
     assert "not done yet" in capsys.readouterr().out
-    exec(re.search(r"```python\n(.*?)```", solution(1), re.DOTALL)[1], made.names)
+    exec(solution_code(CELLS, 1), made.names)
     made.check_exercise_1()
     assert "right" in capsys.readouterr().out
 
 
 def test_check_of_exercise_1_names_the_mistake(lesson):
     made = lesson("my_d_least_squares", "my_g_least_squares", "check_exercise_1")
-    exec(re.search(r"```python\n(.*?)```", solution(1), re.DOTALL)[1], made.names)
+    exec(solution_code(CELLS, 1), made.names)
     made.names["my_g_least_squares"] = lambda fake: 0.5 * keras.ops.mean(fake**2)
     with pytest.raises(AssertionError, match=r"G's loss should be 1 here"):
         made.check_exercise_1()
@@ -85,7 +79,7 @@ def test_solution_of_exercise_2_passes_its_check(lesson, capsys):
     wrong = "parts.discriminator.trainable_variables + parts.generator.trainable_variables"
     (cell,) = (c for c in CELLS if "def colleagues_update(" in c.source)
     assert wrong in cell.source
-    assert "`parts.discriminator.trainable_variables` alone" in solution(2)
+    assert "`parts.discriminator.trainable_variables` alone" in solution(CELLS, 2)
     exec(cell.source.replace(wrong, "parts.discriminator.trainable_variables"), made.names)
     made.check_exercise_2()
     assert "right, only the discriminator moves" in capsys.readouterr().out
@@ -107,7 +101,7 @@ def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
     assert "not done yet" in capsys.readouterr().out
     reals = datasets.to_float(mnist.train.sample(500))
     made.names["real_score"] = made.names["scorer"](reals)
-    (answer,) = re.findall(r"`(\{.*?\})`", solution(3))
+    (answer,) = re.findall(r"`(\{.*?\})`", solution(CELLS, 3))
     made.names["my_answer"] = ast.literal_eval(answer)
     made.check_exercise_3()
     assert "Exercise 3: right." in capsys.readouterr().out

@@ -2,12 +2,11 @@
 
 import io
 import itertools
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from lessons import cells_of, definer, layer_list
+from lessons import assert_answers_pass, cells_of, definer, layer_list, solution_code
 from skimage.io import imread
 from skimage.transform import resize
 
@@ -140,21 +139,11 @@ def test_validation_losses_tell_faces_learned_by_heart(lesson, build):
 # --------------------------------------------------------------------------------- exercises
 
 
-def solution(exercise):
-    """What is folded away after an exercise."""
-    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
-    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
-
-
-def solve(made, exercise):
-    exec(re.search(r"```python\n(.*?)```", solution(exercise), re.DOTALL)[1], made.names)
-
-
 def test_solution_of_exercise_1_passes_its_check(lesson, capsys):
     made = lesson("my_decoder_block", "check_exercise_1")
     made.check_exercise_1()
     assert "not done yet" in capsys.readouterr().out
-    solve(made, 1)
+    exec(solution_code(CELLS, 1), made.names)
     made.check_exercise_1()
     assert "Exercise 1: right" in capsys.readouterr().out
 
@@ -203,7 +192,7 @@ def test_solution_of_exercise_2_passes_its_check(lesson, capsys, faces):
     made.names["train"] = faces
     made.check_exercise_2()
     assert "not done yet" in capsys.readouterr().out
-    solve(made, 2)
+    exec(solution_code(CELLS, 2), made.names)
     made.check_exercise_2()
     assert "Exercise 2: right. 30 of 40 faces have Smiling" in capsys.readouterr().out
 
@@ -226,7 +215,7 @@ WRONG_STREAMS = {
 def test_check_of_exercise_2_names_the_mistake(lesson, faces, says):
     made = lesson("only_with", "check_exercise_2")
     made.names["train"] = faces
-    code = re.search(r"```python\n(.*?)```", solution(2), re.DOTALL)[1]
+    code = solution_code(CELLS, 2)
     right, wrong = WRONG_STREAMS[says]
     assert right in code
     code = code.replace(right, wrong)
@@ -254,13 +243,7 @@ def test_check_of_exercise_2_wants_the_error_at_the_call(lesson, faces):
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
-    made = lesson("check_exercise_3")
-    made.names["my_diagnosis"] = dict.fromkeys("abcd")
-    made.check_exercise_3()
-    assert "not done yet" in capsys.readouterr().out
-    made.names["my_diagnosis"] = eval(re.search(r"`(\{.*?\})`", solution(3))[1])
-    made.check_exercise_3()
-    assert "Exercise 3: right." in capsys.readouterr().out
+    assert_answers_pass(lesson("check_exercise_3"), CELLS, 3, "my_diagnosis", capsys)
 
 
 def test_check_of_exercise_3_gives_a_hint_for_each_mistake(lesson, capsys):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lessons import cells_of, definer
+from lessons import cells_of, definer, solution, solution_code
 
 from helpers import datasets, feature_networks, gans, metrics, models, plotting, training
 from helpers._backend import keras
@@ -219,21 +219,11 @@ def test_a_pickle_runs_code_when_it_is_loaded(capsys):
 # ----------------------------------------------------------------------------------- exercises
 
 
-def solution(exercise):
-    """The text of the folded solution after an exercise."""
-    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
-    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
-
-
-def code_of(exercise):
-    return re.search(r"```python\n(.*?)```", solution(exercise), re.DOTALL)[1]
-
-
 def test_solution_of_exercise_1_passes_and_mistakes_are_named(lesson, capsys):
     made = lesson("my_projection", "check_exercise_1")
     made.check_exercise_1()
     assert "not done yet" in capsys.readouterr().out
-    exec(code_of(1), made.names)
+    exec(solution_code(CELLS, 1), made.names)
     made.check_exercise_1()
     assert "right" in capsys.readouterr().out
     right = made.names["my_projection"]
@@ -252,7 +242,7 @@ def test_solution_of_exercise_2_passes_and_the_mistake_is_shown(lesson, capsys):
     made.check_exercise_2()
     assert "made for [0, 1, 2, 3], but D is told [3, 0, 1, 2]" in capsys.readouterr().out
     (cell,) = (c for c in CELLS if "def colleagues_batch(" in c.source)
-    wrong, right = "fake = generator([z, real_labels])", code_of(2).strip()
+    wrong, right = "fake = generator([z, real_labels])", solution_code(CELLS, 2).strip()
     assert wrong in cell.source
     exec(cell.source.replace(wrong, right), made.names)
     made.check_exercise_2()
@@ -272,7 +262,7 @@ def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
     distance, real = map(float, re.search(r"frechet +(\d+) .*?: (\d+)\)", said).groups())
     assert asked > 95, "blind: one good digit of each class is read as asked"
     assert distance > 5 * real, "the distance notices"
-    (answer,) = re.findall(r"`(\{.*?\})`", solution(3))
+    (answer,) = re.findall(r"`(\{.*?\})`", solution(CELLS, 3))
     made.names["my_answer"] = ast.literal_eval(answer)
     made.check_exercise_3()
     assert "Exercise 3: right." in capsys.readouterr().out

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from lessons import cells_of, definer, layer_list
+from lessons import assert_answers_pass, assert_code_passes, cells_of, definer, layer_list, printed
 from scipy import stats
 
 from helpers import face_models, inversion, latent, training, vae_models, vaes
@@ -167,14 +167,8 @@ def test_what_is_better_is_said_of_columns_that_there_are():
     assert sharp(1) > sharp(0.8) > sharp(1.3)
 
 
-def outputs():
-    """All text that the stored lesson has printed."""
-    cells = [c for c in CELLS if c.cell_type == "code"]
-    return "".join(o.text for c in cells for o in c.outputs if o.output_type == "stream")
-
-
 def test_the_stored_run_gave_a_verdict_on_each_measure():
-    lines = re.findall(r"^(VAE|GAN|not decided) +(.+?): VAE .*, GAN ", outputs(), re.MULTILINE)
+    lines = re.findall(r"^(VAE|GAN|not decided) +(.+?): VAE .*, GAN ", printed(CELLS), re.MULTILINE)
     assert len(lines) == 7
     assert {"Fréchet distance", "sharpness (1: as real)"} <= {measure for _, measure in lines}
 
@@ -182,21 +176,10 @@ def test_the_stored_run_gave_a_verdict_on_each_measure():
 # ------------------------------------------------------------------------------------ exercises
 
 
-def solution(exercise):
-    """What is folded away after an exercise."""
-    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
-    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
-
-
 @pytest.mark.parametrize(("number", "name"), [(1, "kl_between"), (2, "free_bits")])
 def test_solutions_pass_their_checks(lesson, capsys, number, name):
-    check = f"check_exercise_{number}"
-    made = lesson("kl", name, check)
-    getattr(made, check)()
-    assert "not done yet" in capsys.readouterr().out
-    exec(re.search(r"```python\n(.*?)```", solution(number), re.DOTALL)[1], made.names)
-    getattr(made, check)()
-    assert f"Exercise {number}: right" in capsys.readouterr().out
+    made = lesson("kl", name, f"check_exercise_{number}")
+    assert_code_passes(made, CELLS, number, capsys)
 
 
 def between(mean, log_variance, prior_mean, prior_log_variance):
@@ -256,14 +239,7 @@ def test_check_of_exercise_2_names_the_mistake(lesson, free_bits, says):
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
-    made = lesson("check_exercise_3")
-    answers = eval(re.search(r"`(\{.*?\})`", solution(3))[1])
-    made.names["my_betas"] = dict.fromkeys(answers)
-    made.check_exercise_3()
-    assert "not done yet" in capsys.readouterr().out
-    made.names["my_betas"] = answers
-    made.check_exercise_3()
-    assert "Exercise 3: right" in capsys.readouterr().out
+    assert_answers_pass(lesson("check_exercise_3"), CELLS, 3, "my_betas", capsys)
 
 
 def test_check_of_exercise_3_gives_a_hint_for_each_mistake(lesson, capsys):

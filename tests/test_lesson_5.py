@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from lessons import cells_of, definer
+from lessons import assert_answers_pass, assert_code_passes, cells_of, definer, printed
 
 from helpers import (
     anime_models,
@@ -36,12 +36,6 @@ def lesson():
         "training": training, "vae_models": vae_models, "vaes": vaes,
     }  # fmt: skip
     return definer(CELLS, names)
-
-
-def outputs():
-    """All text that the stored lesson has printed."""
-    cells = [cell for cell in CELLS if cell.cell_type == "code"]
-    return "".join(o.text for cell in cells for o in cell.outputs if o.output_type == "stream")
 
 
 def rates(model):
@@ -300,7 +294,7 @@ def test_side_effects_leave_out_the_hair_that_must_go(lesson):
 
 
 def test_the_stored_run_met_the_figures():
-    said = outputs()
+    said = printed(CELLS)
     for what in ("hair colour", "pose"):
         (share,) = re.findall(rf"{what} kept: (\d+)% of faces", said)
         assert int(share) >= 80, what
@@ -314,24 +308,13 @@ def test_the_stored_run_met_the_figures():
 # ----------------------------------------------------------------------------------- exercises
 
 
-def solution(exercise):
-    """What is folded away after an exercise."""
-    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
-    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
-
-
 @pytest.mark.parametrize(
     ("number", "names"),
     [(1, ["my_schedule"]), (2, ["my_losses", "right_losses", "mistake_in"])],
 )
 def test_solutions_pass_their_checks(lesson, capsys, number, names):
-    check = f"check_exercise_{number}"
-    made = lesson(*names, check)
-    getattr(made, check)()
-    assert "not done yet" in capsys.readouterr().out
-    exec(re.search(r"```python\n(.*?)```", solution(number), re.DOTALL)[1], made.names)
-    getattr(made, check)()
-    assert f"Exercise {number}: right" in capsys.readouterr().out
+    made = lesson(*names, f"check_exercise_{number}")
+    assert_code_passes(made, CELLS, number, capsys)
 
 
 @pytest.mark.parametrize(
@@ -389,14 +372,7 @@ def test_check_of_exercise_2_names_the_mistake(lesson, make, says):
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
-    made = lesson("check_exercise_3")
-    answers = eval(re.search(r"`(\{.*?\})`", solution(3))[1])
-    made.names["my_remedy"] = dict.fromkeys(answers)
-    made.check_exercise_3()
-    assert "not done yet" in capsys.readouterr().out
-    made.names["my_remedy"] = answers
-    made.check_exercise_3()
-    assert "Exercise 3: right" in capsys.readouterr().out
+    assert_answers_pass(lesson("check_exercise_3"), CELLS, 3, "my_remedy", capsys)
 
 
 def test_check_of_exercise_3_gives_a_hint_for_each_mistake(lesson, capsys):

@@ -6,7 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from lessons import cells_of, definer
+from lessons import (
+    assert_answers_pass,
+    assert_code_passes,
+    cells_of,
+    definer,
+    printed,
+    solution_code,
+)
 
 from helpers import datasets, directions, gans, latent, metrics, plotting, training
 from helpers._backend import keras
@@ -23,12 +30,6 @@ def lesson():
         "pd": pd, "plotting": plotting, "training": training,
     }  # fmt: skip
     return definer(CELLS, names)
-
-
-def outputs():
-    """All text that the stored lesson has printed."""
-    cells = [cell for cell in CELLS if cell.cell_type == "code"]
-    return "".join(o.text for cell in cells for o in cell.outputs if o.output_type == "stream")
 
 
 # ------------------------------------------------------------------------- the classic recipe
@@ -181,7 +182,7 @@ def test_a_summary_counts_unrelated_attributes_only(lesson):
 
 
 def test_the_stored_run_met_the_figures():
-    (line,) = re.findall(r"(\d+) of \d+ attributes: at least 80 %", outputs())
+    (line,) = re.findall(r"(\d+) of \d+ attributes: at least 80 %", printed(CELLS))
     assert int(line) >= 4
 
 
@@ -234,25 +235,10 @@ def test_the_quiz_keeps_score(quiz, capsys):
 # --------------------------------------------------------------------------------- exercises
 
 
-def solution(exercise):
-    """What is folded away after an exercise."""
-    after = "".join(c.source for c in CELLS).split(f"**Exercise {exercise}.**")[1]
-    return after.split("<summary>A solution</summary>")[1].split("</details>")[0]
-
-
-def solve(made, exercise):
-    exec(re.search(r"```python\n(.*?)```", solution(exercise), re.DOTALL)[1], made.names)
-
-
 @pytest.mark.parametrize(("number", "name"), [(1, "tour"), (2, "left_over")])
 def test_solutions_pass_their_checks(lesson, capsys, number, name):
-    check = f"check_exercise_{number}"
-    made = lesson(name, check)
-    getattr(made, check)()
-    assert "not done yet" in capsys.readouterr().out
-    solve(made, number)
-    getattr(made, check)()
-    assert f"Exercise {number}: right" in capsys.readouterr().out
+    made = lesson(name, f"check_exercise_{number}")
+    assert_code_passes(made, CELLS, number, capsys)
 
 
 def arcs(stops, at, walk=latent.spherical):
@@ -313,14 +299,7 @@ def test_check_of_exercise_2_names_the_mistake(lesson, left_over, says):
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
-    made = lesson("check_exercise_3")
-    answers = eval(re.search(r"`(\{.*?\})`", solution(3))[1])
-    made.names["my_lengths"] = dict.fromkeys(answers)
-    made.check_exercise_3()
-    assert "not done yet" in capsys.readouterr().out
-    made.names["my_lengths"] = answers
-    made.check_exercise_3()
-    assert "Exercise 3: right" in capsys.readouterr().out
+    assert_answers_pass(lesson("check_exercise_3"), CELLS, 3, "my_lengths", capsys)
 
 
 def test_check_of_exercise_3_gives_a_hint_for_each_mistake(lesson, capsys):
@@ -353,7 +332,7 @@ def exercise_4(lesson):
 def test_solution_of_exercise_4_passes_its_check(exercise_4, capsys):
     exercise_4.check_exercise_4()
     assert "not done yet" in capsys.readouterr().out
-    solve(exercise_4, 4)
+    exec(solution_code(CELLS, 4), exercise_4.names)
     exercise_4.check_exercise_4()
     assert "Exercise 4: right. Blue_Hair appears in 100%" in capsys.readouterr().out
 

@@ -184,7 +184,7 @@ def test_standardised_codes_lie_where_the_prior_does_and_reconstruct_the_same():
     images = random.integers(0, 256, (200, *shape), np.uint8)
     before = tool.reconstructed(networks, to_float(images))
     _, log_variance = networks["encoder"].predict(to_float(images), verbose=0)
-    tool.standardise_codes(networks, tool.Part(images))
+    shipped_networks.standardise_codes(**networks, images=to_float(images))
     assert before.std(axis=0).max() > 1e-3
     assert np.abs(tool.reconstructed(networks, to_float(images)) - before).max() < 1e-4
     mean, new = networks["encoder"].predict(to_float(images), verbose=0)

@@ -515,17 +515,12 @@ def make(name: str, options: argparse.Namespace, began: float) -> dict[str, Any]
     for which, weights in best.weights.items():
         networks[which].set_weights(weights)
     if plan.autoencodes:
-        standardise_codes(networks, part)
+        halves = networks["encoder"], networks["generator"]
+        shipped_networks.standardise_codes(*halves, to_float(part.images[:CODES]))
     best.about |= {"steps": training.step, "seconds": round(time.monotonic() - began)}
     scores = examiner.full(networks, part)
     best.write(networks, scores, examiner)
     return scores
-
-
-def standardise_codes(networks: Networks, part: Part) -> None:
-    """Bring the codes of training pictures to the place and the size of the prior's."""
-    images = to_float(part.images[:CODES])
-    shipped_networks.standardise_codes(networks["encoder"], networks["generator"], images)
 
 
 def about(

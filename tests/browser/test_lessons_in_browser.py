@@ -15,10 +15,9 @@ def running(lab, chromium):
     books = {}
     for name in LESSONS.values():
         path = ROOT / "notebooks" / f"{name}.ipynb"
-        if path.exists():
-            lab.write(path.name, nbformat.read(path, as_version=4))
-            books[name] = lab.open(watched(chromium), path.name)
-            books[name].run_all()
+        lab.write(path.name, nbformat.read(path, as_version=4))
+        books[name] = lab.open(watched(chromium), path.name)
+        books[name].run_all()
     yield books
     for book in books.values():
         book.page.context.close()
@@ -27,14 +26,12 @@ def running(lab, chromium):
 @pytest.fixture
 def book(running, request):
     """The lesson of a test when all of its cells have run."""
-    name = LESSONS[request.node.name]
-    if name not in running:
-        pytest.skip(f"{name}.ipynb is not written yet")
-    running[name].wait()
-    yield running[name]
+    book = running[LESSONS[request.node.name]]
+    book.wait()
+    yield book
     if request.node.stash.get(FAILED, False):
-        shoot(running[name].page, f"failed-{request.node.name}")
-    assert_alone(running[name].page)
+        shoot(book.page, f"failed-{request.node.name}")
+    assert_alone(book.page)
 
 
 def slider(box, label):
