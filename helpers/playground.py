@@ -315,12 +315,16 @@ def steps_figure(
     z = [play.face + k * vector for vector in play.directions.values() for k in steps]
     images = play.draw(np.stack(z))
     rows, (height, width) = len(play.directions), images.shape[1:3]
-    figure, axes = plotting.new_figure(len(steps) * size + 1.4, rows * size * height / width + 0.5)
+    names = [name.replace("_", " ") for name in play.directions]
+    left = 0.2 + 0.085 * max(map(len, names))  # inches: room for the names in 9 points
+    wide, high = len(steps) * size, rows * size * height / width
+    figure = Figure(figsize=(left + wide, high + 0.3))  # a layout engine would cut long names off
+    axes = figure.add_axes((left / (left + wide), 0, wide / (left + wide), high / (high + 0.3)))
     axes.imshow(plotting.tile(images, len(steps)).squeeze(), cmap="gray", vmin=0, vmax=255)
     across = [i * (width + 2) + width / 2 for i in range(len(steps))]
     down = [i * (height + 2) + height / 2 for i in range(rows)]
     axes.set_xticks(across, [signed(k) for k in steps])
-    axes.set_yticks(down, [name.replace("_", " ") for name in play.directions])
+    axes.set_yticks(down, names)
     axes.tick_params(length=0, labelsize=9)
     axes.xaxis.tick_top()
     for spine in axes.spines.values():

@@ -255,6 +255,17 @@ def test_the_figure_has_a_row_for_each_direction_and_a_column_for_each_step():
     np.testing.assert_array_equal(corner.ravel(), level(expected[-1]))
 
 
+def test_no_name_in_the_figure_is_cut_off():
+    long = {f"A_name_that_is_{'very ' * n}long": np.eye(DIM)[0] for n in range(3)}
+    names = [*long, *(f"way {i}" for i in range(6))]
+    ways = dict.fromkeys(names, np.eye(DIM)[0])
+    figure = playground.steps_figure(draw, ways, latent_dim=DIM)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert all(label.get_window_extent().x0 >= 0 for label in axes.get_yticklabels())
+    assert axes.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_a_figure_of_nothing_is_refused():
     with pytest.raises(ValueError, match="nothing to show: give directions or elements"):
         playground.steps_figure(draw, latent_dim=DIM)
