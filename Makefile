@@ -63,7 +63,7 @@ test: lint ## Everything that has to pass: style, types, tests, and the lessons 
 	@echo "==> tests: pytest"
 	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_FLAGS)
 	@echo "==> lessons: the smoke profile, with a run folder of its own"
-	GAN_RUNS=build/smoke/runs $(PY) tools/run_lessons.py --profile smoke --out build/smoke
+	GAN_RUNS=build/smoke/runs $(PY) tools/run_lessons.py --profile smoke --jobs 2 --out build/smoke
 
 lint: $(HAVE_DEVELOPER) ## Style and types: ruff (notebooks too) and mypy
 	@echo "==> style: ruff"

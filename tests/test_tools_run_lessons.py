@@ -172,15 +172,42 @@ def ctrl_c_is_heeded():
     signal.signal(signal.SIGINT, before)
 
 
+def test_lessons_side_by_side_meet_and_are_told_in_their_order(tmp_path, capfd):
+    meet = (
+        "import pathlib, time\nmine, other = map(pathlib.Path, {})\nmine.touch()\n"
+        "while not other.exists():\n    time.sleep(0.05)"
+    )  # each ends only if the other runs at the same time
+    files = [str(tmp_path / name) for name in "ab"]
+    folder = tmp_path / "notebooks"
+    slow = notebook(folder / "01_a.ipynb", meet.format(files), "time.sleep(1)")
+    quick = notebook(folder / "02_b.ipynb", meet.format(files[::-1]))
+    wrong = notebook(folder / "03_c.ipynb", "1 / 0")
+    assert run(tmp_path, slow, quick, wrong, extra=("--no-html", "--jobs", "2")) == 1
+    out = capfd.readouterr().out
+    assert "\r" not in out
+    assert "1 of 3 lessons failed." in out
+    found = json.loads((tmp_path / "build" / "summary.json").read_text())["lessons"]
+    assert [lesson["lesson"] for lesson in found] == ["01_a", "02_b", "03_c"]
+    assert ["ZeroDivisionError" in lesson["error"] for lesson in found] == [False, False, True]
+
+
+def test_no_lesson_at_a_time_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, extra=("--jobs", "0"))
+    assert "--jobs 0: at least 1 lesson" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
-def test_ctrl_c_ends_the_kernel_too(tmp_path, ctrl_c_is_heeded):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_ends_the_kernel_too(tmp_path, ctrl_c_is_heeded, jobs):
     pid_file = tmp_path / "pid"
     lesson = notebook(
         tmp_path / "notebooks" / "01_long.ipynb",
         f"import os, pathlib, time\npathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))",
         "time.sleep(300)",
     )
-    command = [sys.executable, run_lessons.__file__, "--out", str(tmp_path), str(lesson)]
+    command = [sys.executable, run_lessons.__file__, "--jobs", jobs, "--out", str(tmp_path)]
+    command += [str(lesson)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as runner:
         try:
             deadline = time.monotonic() + 60

@@ -3,11 +3,14 @@
     python tools/run_lessons.py                                  all lessons, quick profile
     python tools/run_lessons.py --profile smoke notebooks/01*    one lesson, in seconds
     python tools/run_lessons.py --update notebooks/01*           and store its outputs
+    python tools/run_lessons.py --profile smoke --jobs 2         two at a time, to save time
 
 Each lesson runs in its own kernel, of the Python that runs this script, in the folder that
 the lesson lies in. Left behind: ``build/<lesson>.ipynb`` with its outputs, the same as
 ``.html``, and ``build/summary.json``. The notebooks themselves stay untouched without
-``--update``. A failing lesson does not stop the others; the exit code is then 1.
+``--update``. A failing lesson does not stop the others; the exit code is then 1. With several
+jobs the lessons take turns with each other's cores, so their minutes mean little; and a lesson
+that has minutes to train for gets less done in them.
 """
 
 import argparse
@@ -16,17 +19,20 @@ import importlib.metadata
 import json
 import logging
 import math
+import multiprocessing
 import os
 import pathlib
 import platform
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any, TextIO
 
@@ -74,14 +80,14 @@ class ThisPython(KernelSpecManager):
 class Progress:
     """Where a lesson is: one line rewritten on a terminal, now and then a new line elsewhere."""
 
-    def __init__(self, lesson: str, cells: int, stream: TextIO) -> None:
+    def __init__(self, lesson: str, cells: int, stream: TextIO, *, alone: bool = True) -> None:
         self.lesson, self.cells, self.stream = lesson, cells, stream
         self.heading = ""
         self.cell = 0
         self.memory = 0.0
         self.start = time.monotonic()
         self._shown_at, self._shown_cell = self.start, 1 - LINE_CELLS  # cell 1 is shown
-        self._tty = stream.isatty()
+        self._tty = alone and stream.isatty()  # lessons side by side would overwrite each other
 
     def begin_cell(self, number: int) -> None:
         self.cell = number
@@ -171,6 +177,7 @@ def run_lesson(
     runs: pathlib.Path = ROOT / "runs",
     html: bool = True,
     update: bool = False,
+    alone: bool = True,
     stream: TextIO | None = None,
 ) -> Result:
     """Execute one notebook, write its executed copy, and measure."""
@@ -185,7 +192,7 @@ def run_lesson(
     for cell in code:
         cell.outputs, cell.execution_count = [], None
     result = Result(path.stem)
-    progress = Progress(path.stem, len(code), stream)
+    progress = Progress(path.stem, len(code), stream, alone=alone)
     started = time.time()
     with tempfile.TemporaryFile() as log:
         try:
@@ -400,6 +407,26 @@ def find_lessons(names: Sequence[str]) -> list[pathlib.Path]:
     return paths
 
 
+def results_of(lessons: Sequence[pathlib.Path], jobs: int, **options: Any) -> Iterable[Result]:
+    """Run the lessons, so many at a time; yields what each took and reached, in their order."""
+    if jobs == 1:
+        for path in lessons:
+            yield run_lesson(path, **options)
+        return
+    apart = getattr(os, "setpgrp", None)  # so that Ctrl-C reaches each of them once, from here
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=apart) as pool:
+        waiting = [pool.submit(run_lesson, path, alone=False, **options) for path in lessons]
+        try:
+            for lesson in waiting:
+                yield lesson.result()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children() if apart else ():
+                os.kill(worker.pid, signal.SIGINT)
+            raise
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Run the lessons without a browser, with progress and a closing table."
@@ -428,7 +455,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="store the outputs in the notebooks themselves, if they ran without an error",
     )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="lessons that run at a time; default: 1"
+    )
     arguments = parser.parse_args(argv)
+    if arguments.jobs < 1:
+        parser.error(f"--jobs {arguments.jobs}: at least 1 lesson has to run at a time")
     if arguments.profile not in PROFILES:
         parser.error(f"profile {arguments.profile!r} is none of {', '.join(PROFILES)}")
     return arguments
@@ -450,16 +482,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     results: list[Result] = []
     interrupted = False
     try:
-        for path in lessons:
-            result = run_lesson(
-                path,
-                profile=arguments.profile,
-                out=out,
-                runs=runs,
-                html=arguments.html,
-                update=arguments.update,
-            )
-            results.append(result)
+        options = {"profile": arguments.profile, "out": out, "runs": runs}
+        options |= {"html": arguments.html, "update": arguments.update}
+        for result in results_of(lessons, arguments.jobs, **options):
+            results += [result]  # one by one: an interruption keeps those that are done
     except KeyboardInterrupt:
         interrupted = True
     if results:
