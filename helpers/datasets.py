@@ -40,6 +40,7 @@ def load(
     count: int | None = None,
     download: bool = False,
     path: str | os.PathLike[str] | None = None,
+    drawn: bool = False,
     prepared: bool = True,
 ) -> ImageSet:
     """Find a data set by its name, verify it, prepare it, and say in one line what it is.
@@ -60,6 +61,8 @@ def load(
             first of both parts, in proportion.
         download: fetch the real set if it is not there.
         path: a folder with the set's files, or a zip with its pictures.
+        drawn: take the pictures drawn in its place, even where the real set is: the networks
+            that ship were taught with those.
         prepared: whether to decode pictures into an array on disk (once, in ``data/cache``) or
             in every epoch anew, which is slow and needs no disk.
 
@@ -68,7 +71,9 @@ def load(
             checksum; too little disk.
     """
     size = _checked(image_size, crop)
-    found = _first(_chosen(find(name, path=path, download=download, count=count), labels), count)
+    found = _first(
+        _chosen(find(name, path=path, download=download, drawn=drawn, count=count), labels), count
+    )
     if isinstance(found.pictures, Pictures):
         stem = _cache_stem(name, found, labels)
         found, images = _decoded(found, stem, size, crop, count, prepared)
@@ -93,6 +98,7 @@ def find(
     *,
     path: str | os.PathLike[str] | None = None,
     download: bool = False,
+    drawn: bool = False,
     count: int | None = None,
 ) -> Found:
     """Find a data set, and decode none of its pictures; see :func:`load` for the arguments."""
@@ -100,7 +106,9 @@ def find(
         raise DataError(_unknown("There is no data set", [name], LOADERS))
     if count is not None:
         checks.whole("count", count)
-    place = _place(name, path, download)
+    if drawn and (path is not None or download):
+        raise DataError(f"{name}: drawn=True takes no path= and no download=True. Leave one out.")
+    place = None if drawn else _place(name, path, download)
     if place is None:
         place = DATA_FOLDER / "drawn" / name
         standins.draw(name, place, count or DRAWN_COUNT)
@@ -111,7 +119,8 @@ def find(
             raise
         mend = f"Or run `git checkout -- data/{name}` in the repository's folder."
         raise DataError(f"{error} {mend}") from error
-    if found.drawn or (name == "fashion_mnist" and not layouts.is_whole(name, place)):
+    stands_in = found.drawn and not drawn
+    if stands_in or (name == "fashion_mnist" and not layouts.is_whole(name, place)):
         found = replace(found, notes=(*found.notes, _how_to_get(name)))
     return found
 

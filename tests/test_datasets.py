@@ -559,6 +559,25 @@ def test_gan_data_comes_before_the_data_folder_and_a_path_before_both(
     assert helpers_called == []
 
 
+def test_drawn_pictures_can_be_had_although_the_real_ones_are_there(
+    home, album, helpers_called, capsys
+):
+    album(home / "celeba", n=3)
+    assert not datasets.load("celeba", image_size=8).drawn
+    drawn = datasets.load("celeba", image_size=8, count=2, drawn=True)
+    assert drawn.drawn
+    assert len(drawn) == 2
+    assert capsys.readouterr().out.splitlines()[-1].endswith("from drawn/celeba")  # no advice
+    for other in ({"path": home / "celeba"}, {"download": True}):
+        with pytest.raises(DataError, match="drawn=True takes no path= and no download=True"):
+            datasets.load("celeba", image_size=8, drawn=True, **other)
+
+
+def test_of_what_ships_there_are_no_drawn_pictures():
+    with pytest.raises(DataError, match="no drawn set 'mnist'"):
+        datasets.load("mnist", drawn=True)
+
+
 def test_an_empty_folder_that_waits_for_a_set_is_not_taken_for_it(home, helpers_called):
     (home / "celeba").mkdir(parents=True)
     assert datasets.load("celeba", image_size=8).drawn
