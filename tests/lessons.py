@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import nbformat
+import pytest
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "notebooks"
 
@@ -74,6 +75,13 @@ def assert_answers_pass(made, cells, exercise, name, capsys):
     made.names[name] = answers
     check()
     assert f"Exercise {exercise}: right." in capsys.readouterr().out
+
+
+def assert_mistake_is_named(made, exercise, says, **mine):
+    """An exercise's check stops at a wrong answer, which ``mine`` names, and says what is wrong."""
+    made.names.update(mine)
+    with pytest.raises(AssertionError, match=says):
+        getattr(made, f"check_exercise_{exercise}")()
 
 
 def layer_list(network):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from lessons import cells_of, definer, solution, solution_code
+from lessons import assert_mistake_is_named, cells_of, definer, solution, solution_code
 
 from helpers import datasets, feature_networks, gans, metrics, models, plotting, training
 from helpers._backend import keras
@@ -232,9 +232,7 @@ def test_solution_of_exercise_1_passes_and_mistakes_are_named(lesson, capsys):
         (lambda f, y, v, w: right(f, y, v, w)[:, 0], r"shape should be \(4, 1\)"),
         (lambda f, y, v, w: right(f, y[::-1], v, w), "its own class"),
     ):
-        made.names["my_projection"] = wrong
-        with pytest.raises(AssertionError, match=says):
-            made.check_exercise_1()
+        assert_mistake_is_named(made, 1, says, my_projection=wrong)
 
 
 def test_solution_of_exercise_2_passes_and_the_mistake_is_shown(lesson, capsys):

@@ -5,7 +5,15 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from lessons import assert_answers_pass, assert_code_passes, cells_of, definer, layer_list, printed
+from lessons import (
+    assert_answers_pass,
+    assert_code_passes,
+    assert_mistake_is_named,
+    cells_of,
+    definer,
+    layer_list,
+    printed,
+)
 from scipy import stats
 
 from helpers import face_models, inversion, latent, training, vae_models, vaes
@@ -206,9 +214,7 @@ def between(mean, log_variance, prior_mean, prior_log_variance):
 )
 def test_check_of_exercise_1_names_the_mistake(lesson, kl_between, says):
     made = lesson("kl", "check_exercise_1")
-    made.names["kl_between"] = kl_between
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_1()
+    assert_mistake_is_named(made, 1, says, kl_between=kl_between)
 
 
 def terms(mean, log_variance):
@@ -233,9 +239,7 @@ def terms(mean, log_variance):
 )
 def test_check_of_exercise_2_names_the_mistake(lesson, free_bits, says):
     made = lesson("kl", "check_exercise_2")
-    made.names["free_bits"] = free_bits
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_2()
+    assert_mistake_is_named(made, 2, says, free_bits=free_bits)
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):

@@ -6,7 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from lessons import assert_answers_pass, assert_code_passes, cells_of, definer, printed
+from lessons import (
+    assert_answers_pass,
+    assert_code_passes,
+    assert_mistake_is_named,
+    cells_of,
+    definer,
+    printed,
+)
 
 from helpers import (
     anime_models,
@@ -329,9 +336,7 @@ def test_solutions_pass_their_checks(lesson, capsys, number, names):
 )
 def test_check_of_exercise_1_names_the_mistake(lesson, schedule, says):
     made = lesson("check_exercise_1")
-    made.names["my_schedule"] = lambda warm_up: schedule
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_1()
+    assert_mistake_is_named(made, 1, says, my_schedule=lambda warm_up: schedule)
 
 
 ops = keras.ops
@@ -366,9 +371,7 @@ def parts(real, rec, sample, x, x_rec, mean, log_variance):
 )
 def test_check_of_exercise_2_names_the_mistake(lesson, make, says):
     made = lesson("right_losses", "mistake_in", "check_exercise_2")
-    made.names["my_losses"] = lambda *given: make(*parts(*given[:7]))
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_2()
+    assert_mistake_is_named(made, 2, says, my_losses=lambda *given: make(*parts(*given[:7])))
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):

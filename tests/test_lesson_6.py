@@ -9,6 +9,7 @@ import pytest
 from lessons import (
     assert_answers_pass,
     assert_code_passes,
+    assert_mistake_is_named,
     cells_of,
     definer,
     printed,
@@ -267,9 +268,7 @@ def elsewhere(stops, n):
 )  # fmt: skip
 def test_check_of_exercise_1_names_the_mistake(lesson, tour, says):
     made = lesson("check_exercise_1")
-    made.names["tour"] = tour
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_1()
+    assert_mistake_is_named(made, 1, says, tour=tour)
 
 
 def one_by_one(direction, others):
@@ -293,9 +292,7 @@ def one_by_one(direction, others):
 )
 def test_check_of_exercise_2_names_the_mistake(lesson, left_over, says):
     made = lesson("check_exercise_2")
-    made.names["left_over"] = left_over
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_2()
+    assert_mistake_is_named(made, 2, says, left_over=left_over)
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
@@ -346,6 +343,5 @@ def test_solution_of_exercise_4_passes_its_check(exercise_4, capsys):
     ],
 )
 def test_check_of_exercise_4_names_the_mistake(exercise_4, way, attribute, says):
-    exercise_4.names.update(my_direction=lambda attribute: way, my_attribute=attribute)
-    with pytest.raises(AssertionError, match=says):
-        exercise_4.check_exercise_4()
+    mine = {"my_direction": lambda attribute: way, "my_attribute": attribute}
+    assert_mistake_is_named(exercise_4, 4, says, **mine)

@@ -11,6 +11,7 @@ import pytest
 from lessons import (
     assert_answers_pass,
     assert_code_passes,
+    assert_mistake_is_named,
     cells_of,
     definer,
     layer_list,
@@ -125,13 +126,13 @@ def test_a_constraint_of_a_layer_is_kept_in_training(lesson):
 
 
 def test_points_are_mixed_alike_in_a_picture_and_differently_among_pictures(lesson):
-    mixed = lesson("mixed").mixed
+    between = lesson("between").between
     shape = (500, 4, 4, 1)
-    points = np.asarray(mixed(tf.ones(shape), tf.zeros(shape), 3))
+    points = np.asarray(between(tf.ones(shape), tf.zeros(shape), 3))
     assert points.std(axis=(1, 2, 3)).max() < 1e-6
     shares = points.mean(axis=(1, 2, 3))
     assert stats.kstest(shares, "uniform").pvalue > 0.01
-    assert not np.array_equal(points, np.asarray(mixed(tf.ones(shape), tf.zeros(shape), 4)))
+    assert not np.array_equal(points, np.asarray(between(tf.ones(shape), tf.zeros(shape), 4)))
 
 
 def test_the_penalty_is_that_of_helpers(lesson, build):
@@ -316,9 +317,7 @@ def test_solutions_pass_their_checks(lesson, capsys, number, name):
 )
 def test_check_of_exercise_1_names_the_mistake(lesson, mine, says):
     made = lesson("check_exercise_1")
-    made.names["my_distance"] = mine
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_1()
+    assert_mistake_is_named(made, 1, says, my_distance=mine)
 
 
 def lengths_of(slopes):
@@ -337,9 +336,7 @@ def lengths_of(slopes):
 )
 def test_check_of_exercise_2_names_the_mistake(lesson, mine, says):
     made = lesson("check_exercise_2")
-    made.names["colleagues_penalty"] = mine
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_2()
+    assert_mistake_is_named(made, 2, says, colleagues_penalty=mine)
 
 
 def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
@@ -379,9 +376,7 @@ def power(w, u, steps):
 )
 def test_check_of_exercise_4_names_the_mistake(lesson, mine, says):
     made = lesson("check_exercise_4")
-    made.names["my_largest_singular_value"] = mine
-    with pytest.raises(AssertionError, match=says):
-        made.check_exercise_4()
+    assert_mistake_is_named(made, 4, says, my_largest_singular_value=mine)
 
 
 def test_the_solution_of_exercise_4_has_no_more_rounds_than_asked_for():

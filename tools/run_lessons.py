@@ -80,14 +80,15 @@ class ThisPython(KernelSpecManager):
 class Progress:
     """Where a lesson is: one line rewritten on a terminal, now and then a new line elsewhere."""
 
-    def __init__(self, lesson: str, cells: int, stream: TextIO, *, alone: bool = True) -> None:
+    def __init__(self, lesson: str, cells: int, stream: TextIO) -> None:
         self.lesson, self.cells, self.stream = lesson, cells, stream
         self.heading = ""
         self.cell = 0
         self.memory = 0.0
         self.start = time.monotonic()
         self._shown_at, self._shown_cell = self.start, 1 - LINE_CELLS  # cell 1 is shown
-        self._tty = alone and stream.isatty()  # lessons side by side would overwrite each other
+        side_by_side = multiprocessing.parent_process() is not None  # would overwrite each other
+        self._tty = stream.isatty() and not side_by_side
 
     def begin_cell(self, number: int) -> None:
         self.cell = number
@@ -177,7 +178,6 @@ def run_lesson(
     runs: pathlib.Path = ROOT / "runs",
     html: bool = True,
     update: bool = False,
-    alone: bool = True,
     stream: TextIO | None = None,
 ) -> Result:
     """Execute one notebook, write its executed copy, and measure."""
@@ -192,7 +192,7 @@ def run_lesson(
     for cell in code:
         cell.outputs, cell.execution_count = [], None
     result = Result(path.stem)
-    progress = Progress(path.stem, len(code), stream, alone=alone)
+    progress = Progress(path.stem, len(code), stream)
     started = time.time()
     with tempfile.TemporaryFile() as log:
         try:
@@ -416,7 +416,7 @@ def results_of(lessons: Sequence[pathlib.Path], jobs: int, **options: Any) -> It
     apart = getattr(os, "setpgrp", None)  # so that Ctrl-C reaches each of them once, from here
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=apart) as pool:
-        waiting = [pool.submit(run_lesson, path, alone=False, **options) for path in lessons]
+        waiting = [pool.submit(run_lesson, path, **options) for path in lessons]
         try:
             for lesson in waiting:
                 yield lesson.result()
