@@ -119,6 +119,7 @@ def start(*, seed: int = 0, precision: Precision = "float32", device: Device = "
         ValueError: an unknown device, precision or profile.
     """
     choose_device(device)
+    set_graph_optimizer(on=profile() != "smoke")  # of a few steps it costs more than it saves
     policy = set_precision(precision)
     seed_everything(seed)
     print(report(policy))
@@ -137,6 +138,13 @@ def choose_device(device: Device = "auto") -> None:
         )
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
+
+
+def set_graph_optimizer(*, on: bool) -> None:
+    """Whether TensorFlow rewrites each compiled step to run faster (part of a second each)."""
+    from helpers._backend import tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not on})
 
 
 def strategy(kind: Strategy = "auto", *, logical_cpus: int | None = None) -> Any:

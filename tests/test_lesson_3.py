@@ -219,6 +219,24 @@ def test_a_pickle_runs_code_when_it_is_loaded(capsys):
 # ----------------------------------------------------------------------------------- exercises
 
 
+@pytest.mark.parametrize(("best_score", "kept", "value"), [(49.0, 300, 1.0), (51.0, 900, 0.0)])
+def test_the_best_generator_replaces_the_last_only_where_that_is_twice_as_far(
+    lesson, best_score, kept, value
+):
+    made = lesson("keep_the_better")
+    made.names["frechet"] = lambda run, n: 100.0
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    other = keras.models.clone_model(network)
+    network.set_weights([0 * w for w in network.get_weights()])
+    other.set_weights([0 * w + 1 for w in network.get_weights()])
+    best = SimpleNamespace(best_score=best_score, best_step=300, network=lambda: other)
+    gan, figure = SimpleNamespace(sampler=network), SimpleNamespace(steps=900)
+    run = SimpleNamespace(gan=gan, best=best, figure=figure)
+    made.keep_the_better(run)
+    assert run.kept == kept
+    assert all((w == value).all() for w in network.get_weights())
+
+
 def test_solution_of_exercise_1_passes_and_mistakes_are_named(lesson, capsys):
     made = lesson("my_projection", "check_exercise_1")
     made.check_exercise_1()

@@ -15,6 +15,12 @@ from helpers._backend import keras, tf
 GPU = SimpleNamespace(name="/physical_device:GPU:0", device_type="GPU")
 
 
+@pytest.fixture(autouse=True)
+def graphs_as_ever():
+    yield
+    runtime.set_graph_optimizer(on=True)  # as it is where no lesson was started
+
+
 @pytest.fixture
 def machine(monkeypatch):
     """Pretend to be a machine: ``machine(gpu_capability=..., flags=...)``."""
@@ -164,6 +170,14 @@ def test_start_seeds_and_by_default_keeps_full_precision(capsys, precision):
         drawn.add(random.random())
     assert len(drawn) == 1
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(("profile", "off"), [("smoke", True), ("quick", False), ("full", False)])
+def test_only_the_smoke_profile_leaves_graphs_as_they_are(monkeypatch, capsys, profile, off):
+    monkeypatch.setenv("GAN_PROFILE", profile)
+    runtime.set_graph_optimizer(on=off)  # the other way round
+    runtime.start()
+    assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] == off
 
 
 def test_peak_memory_is_in_gib_and_no_less_than_what_is_in_use():
