@@ -20,7 +20,8 @@ class AdversarialModel(training.SteppedModel):
     what stands beside the pictures.
 
     Beside the losses every step logs how the game stands: ``d_real`` and ``d_fake``, the
-    shares of real and of fake pictures that the discriminator takes for what they are, and
+    shares of real and of fake pictures that the discriminator takes for what they are in its own
+    turn, ``g_fooled``, the share of fakes that it takes for real in the generator's, and
     ``d_gradient`` and ``g_gradient``, the lengths of the two gradients.
 
     Args:
@@ -150,6 +151,12 @@ class AdversarialModel(training.SteppedModel):
         for name, verdicts in right.items():
             self.note(name, keras.ops.mean(keras.ops.cast(verdicts, "float32")))
 
+    def note_fooled(self, fake_logits: Any, boundary: float = 0.0) -> None:
+        """Log ``g_fooled`` of the step's first update: later ones have seen the answer."""
+        if not self.has_noted("g_fooled"):
+            fooled = keras.ops.cast(fake_logits > boundary, "float32")
+            self.note("g_fooled", keras.ops.mean(fooled))
+
     def penalty(self, real: Any, fake: Any, *condition: Any) -> Any:
         """What is added to the discriminator's loss, a scalar: R1, if wanted and if it is due."""
         if not self.r1:
@@ -196,7 +203,9 @@ class AdversarialModel(training.SteppedModel):
 
         def loss_function() -> Any:
             fake = self.generator(_joined(z, condition), training=True)
-            return self.generator_loss(self._logits(fake, *condition))
+            fake_logits = self._logits(fake, *condition)
+            self.note_fooled(fake_logits)
+            return self.generator_loss(fake_logits)
 
         loss, norm = training.gradient_step(loss_function, self.generator, self.optimizer)
         self.note("g_gradient", norm)

@@ -72,8 +72,14 @@ class GAN(AdversarialModel):
 
     def note_verdicts(self, real_logits: Any, fake_logits: Any, boundary: float = 0.0) -> None:
         """Least squares teaches 1 and 0, so the boundary lies half-way."""
-        boundary = 0.5 if self.loss_name == "least_squares" else 0.0
-        super().note_verdicts(real_logits, fake_logits, boundary)
+        super().note_verdicts(real_logits, fake_logits, self._boundary())
+
+    def note_fooled(self, fake_logits: Any, boundary: float = 0.0) -> None:
+        """See :meth:`note_verdicts`."""
+        super().note_fooled(fake_logits, self._boundary())
+
+    def _boundary(self) -> float:
+        return 0.5 if self.loss_name == "least_squares" else 0.0
 
 
 class ConditionalGAN(GAN):
@@ -202,6 +208,9 @@ class WassersteinGAN(AdversarialModel):
 
     def note_verdicts(self, real_logits: Any, fake_logits: Any, boundary: float = 0.0) -> None:
         """Nothing: a critic compares and does not say which is real."""
+
+    def note_fooled(self, fake_logits: Any, boundary: float = 0.0) -> None:
+        """Nothing: see :meth:`note_verdicts`."""
 
     def generator_loss(self, fake_logits: Any) -> Any:
         """The critic's verdict on fakes, raised."""

@@ -13,6 +13,16 @@ Array = NDArray[Any]
 
 LOOKING_SHARE = 0.007
 
+MODES = (
+    keras.layers.BatchNormalization,
+    keras.layers.SpectralNormalization,
+    keras.layers.Dropout,
+    keras.layers.AlphaDropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+)
+"""Layers that do something else in training than in use, and change a variable as they do it."""
+
 
 class Statistics(keras.callbacks.Callback):
     """Cheap numbers on how training stands, looked at every so many steps.
@@ -21,9 +31,12 @@ class Statistics(keras.callbacks.Callback):
     The network in training is looked at, not its EMA copy, which would show a change late.
 
     Args:
-        real: some real pictures, uint8 or float in [-1, 1], or points (n, 2).
+        real: some real pictures, uint8 or float in [-1, 1], or points (n, 2); with ``held_out``
+            some that are trained on.
         z: what the generator is given at every look, as for :class:`helpers.monitors.LiveFigure`.
             Of both, the first 32 are used.
+        held_out: real pictures that are not trained on, if it is to be seen whether the
+            discriminator (of one input) knows its training pictures by heart.
         every: steps between two looks, at least.
         share: the most of the time that looking may take; 1: no limit.
 
@@ -32,11 +45,14 @@ class Statistics(keras.callbacks.Callback):
             look of every number in the logs (losses, ``d_real`` and ``d_fake``, lengths of
             gradients ...); ``low``, ``high``, ``mean``, ``std`` of the samples' numbers;
             ``diversity``, the mean distance between two samples over that between two real
-            pictures; ``drift``, how far the mean of all samples has moved, in the same unit;
-            ``moved_<network>``, the relative change of a network's weights since the last look;
-            NaN for a network that the schedule kept at rest. Of a stream given to :meth:`watch`
-            also ``waiting``, the share of the time that steps waited for their batch,
-            ``wait_seconds``, how long each did, and
+            pictures; in the same unit ``gap``, the :func:`energy_distance` of samples and real
+            pictures, which needs no discriminator, and ``drift``, how far the mean of all samples
+            has moved; ``moved_<network>``, the relative change of a network's weights since the
+            last look; NaN for a network that the schedule kept at rest; and ``state_<network>``,
+            the largest change of what its layers of the kinds :data:`MODES` note down in training
+            (BatchNormalization's statistics, Dropout's seeds), if it has any. With ``held_out``
+            also :func:`told_apart`. Of a stream given to :meth:`watch` also ``waiting``, the share
+            of the time that steps waited for their batch, ``wait_seconds``, how long each did, and
             ``input_low`` and ``input_high``, the ends of its numbers.
     """
 
@@ -45,9 +61,18 @@ class Statistics(keras.callbacks.Callback):
     _input_low: float
     _input_high: float
 
-    def __init__(self, real: Any, z: Any, *, every: int = 50, share: float = LOOKING_SHARE) -> None:
+    def __init__(
+        self,
+        real: Any,
+        z: Any,
+        *,
+        held_out: Any = None,
+        every: int = 50,
+        share: float = LOOKING_SHARE,
+    ) -> None:
         super().__init__()
         self.real = _as_float(real)[:32]
+        self.held_out = None if held_out is None else _as_float(held_out)[:32]
         self.z = fixed(z, 32)
         self.every = every
         self.share = share
@@ -86,12 +111,14 @@ class Statistics(keras.callbacks.Callback):
         """Begin a new record, or go on with the one that was loaded."""
         if not self._continued:
             self._forget()
+        self._check_held_out()
         self._continued = False
         self.began = self._last_look = time.monotonic() - self._seconds_before
         self.steps = self.model.steps_done()
         self._looking = Allowance(self.share)
         self._networks = networks_of(self.model)
         self._last_weights = {name: _some_of(net) for name, net in self._networks.items()}
+        self._last_states = {name: _states_of(net) for name, net in self._networks.items()}
         self._last_samples = self._samples()
         self._start_interval()
 
@@ -121,6 +148,7 @@ class Statistics(keras.callbacks.Callback):
         line |= {"low": float(samples.min()), "high": float(samples.max())}
         line |= {"mean": float(samples.mean()), "std": float(samples.std())}
         line["diversity"] = mean_distance(samples) / self._real_distance
+        line["gap"] = energy_distance(samples, self.real) / self._real_distance
         moved = samples.mean(axis=0) - self._last_samples.mean(axis=0)
         line["drift"] = float(np.linalg.norm(moved)) / self._real_distance
         at_rest = self._at_rest()
@@ -128,6 +156,15 @@ class Statistics(keras.callbacks.Callback):
             old, new = self._last_weights[name], _some_of(network)
             line[f"moved_{name}"] = np.nan if name in at_rest else _relative_change(old, new)
             self._last_weights[name] = new
+            old, new = self._last_states[name], _states_of(network)
+            if new:
+                changes = [_relative_change([a], [b]) for a, b in zip(old, new, strict=True)]
+                line[f"state_{name}"] = max(changes)
+            self._last_states[name] = new
+        if self.held_out is not None:
+            line["told_apart"] = told_apart(
+                self._verdicts(self.real), self._verdicts(self.held_out)
+            )
         if self._arrived:
             line["waiting"] = self._waited / max(now - self._interval_began, 1e-9)
             line["wait_seconds"] = self._waited / max(self.steps - self._first, 1)
@@ -169,6 +206,18 @@ class Statistics(keras.callbacks.Callback):
     def _samples(self) -> Array:
         network = in_training(self.model)
         return np.asarray(network(self.z, training=False), np.float32)
+
+    def _check_held_out(self) -> None:
+        judge = getattr(self.model, "discriminator", None)
+        if self.held_out is not None and (judge is None or len(judge.inputs) != 1):
+            raise ValueError(
+                "held_out is for models with one discriminator that takes pictures alone; this "
+                f"{type(self.model).__name__} has none. Leave it out."
+            )
+
+    def _verdicts(self, images: Array) -> Array:
+        """What the discriminator says of real pictures, its layers as in use."""
+        return np.asarray(self.model.discriminator(images, training=False), np.float64).ravel()
 
 
 class Allowance:
@@ -230,6 +279,28 @@ def mean_distance(samples: Any) -> float:
     return float(np.sqrt(np.maximum(distances, 0))[~np.eye(len(flat), dtype=bool)].mean())
 
 
+def energy_distance(a: Any, b: Any) -> float:
+    """2 E|x − y| − E|x − x'| − E|y − y'| of n samples (n, ...) and m others: 0 if alike.
+
+    Without bias, so that it may be a little below 0. "Energy statistics" (Székely and Rizzo, 2013).
+    """
+    a, b = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (a, b))
+    both = np.concatenate([a, b])
+    squares = (both**2).sum(axis=1)
+    d = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * both @ both.T, 0))
+    return float(2 * d[: len(a), len(a) :].mean()) - mean_distance(a) - mean_distance(b)
+
+
+def told_apart(a: Array, b: Array) -> float:
+    """How often a number of ``a`` is larger than one of ``b``, ties half: 0.5 if alike, 1 always.
+
+    Of what a discriminator says of pictures that it was trained on and of others it is the sign
+    of overfitting that "Training Generative Adversarial Networks with Limited Data" (Karras et
+    al., 2020, arXiv:2006.06676) looks for.
+    """
+    return float((a[:, None] > b[None]).mean() + 0.5 * (a[:, None] == b[None]).mean())
+
+
 def networks_of(model: keras.Model) -> dict[str, keras.Model]:
     """The networks that a model trains, by its names for them; none that is part of another."""
     found: dict[str, keras.Model] = {}
@@ -257,6 +328,18 @@ def _some_of(network: keras.Model) -> list[Array]:
     """At most some thousand numbers of each trainable weight: enough to see it move."""
     weights = [weight.numpy().ravel() for weight in network.trainable_variables]
     return [weight[:: max(1, weight.size // 4096)].astype(np.float64) for weight in weights]
+
+
+def _states_of(network: Any) -> list[Array]:
+    """What layers of the kinds :data:`MODES` note down in training, unless they are frozen."""
+    found: list[Array] = []
+    for layer in network.layers:
+        if hasattr(layer, "layers"):
+            found += _states_of(layer)
+        elif layer.trainable and isinstance(layer, MODES):
+            states = layer.non_trainable_variables
+            found += [np.asarray(state.numpy(), np.float64).ravel() for state in states]
+    return found
 
 
 def _relative_change(old: list[Array], new: list[Array]) -> float:

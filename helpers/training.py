@@ -247,6 +247,10 @@ class SteppedModel(keras.Model):
         """Put a scalar into the logs of this step."""
         self._in_replica.notes[name] = value
 
+    def has_noted(self, name: str) -> bool:
+        """Whether :meth:`note` was given it in this step."""
+        return name in self._in_replica.notes
+
     def noted(self, name: str) -> Any:
         """What :meth:`note` was given in this step."""
         return self._in_replica.notes[name]

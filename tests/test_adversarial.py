@@ -500,6 +500,38 @@ def test_the_shares_judged_rightly_are_counted_at_the_losses_own_boundary(build,
     gan.note_verdicts(logits, logits)
     assert float(gan.noted("d_real")) == pytest.approx(0.75)
     assert float(gan.noted("d_fake")) == pytest.approx(0.25)
+    gan.note_fooled(logits)
+    assert float(gan.noted("g_fooled")) == pytest.approx(0.75)
+
+
+def test_in_a_joint_batch_the_generators_turn_is_judged_otherwise_than_the_discriminators(build, z):
+    gan = build.gan(build.generator(), build.discriminator(layers.BatchNormalization()))
+    gan.update_generator(z)
+    logits = gan.discriminator(gan.generator(z), training=True)
+    assert 0 < float(gan.noted("g_fooled")) == pytest.approx(float(np.mean(logits > 0)), abs=0.1)
+
+
+def test_of_several_updates_of_the_generator_the_first_says_how_many_were_fooled(build, z):
+    gan = build.gan(g_rate=0.0)
+    gan.begin_step()
+    gan.update_generator(z)
+    first = float(gan.noted("g_fooled"))
+    flat = gan.discriminator.layers[-1]
+    flat.bias.assign(flat.bias + (9.0 if first < 0.5 else -9.0))  # so that the next differs
+    gan.update_generator(z)
+    assert float(gan.noted("g_fooled")) == first
+    gan.begin_step()
+    gan.update_generator(z)
+    assert float(gan.noted("g_fooled")) == float(first < 0.5)
+
+
+def test_a_critic_says_of_nothing_that_it_is_real(build, pictures, z):
+    gan = wasserstein_gan(build)
+    gan.update_discriminator(pictures, z)
+    gan.update_generator(z)
+    notes = gan.end_step()
+    assert {"g_gradient", "wasserstein"} <= set(notes)
+    assert not {"d_real", "d_fake", "g_fooled"} & set(notes)
 
 
 def test_the_gradients_lengths_are_those_worked_by_hand(build, pictures, z):

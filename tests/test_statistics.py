@@ -136,6 +136,67 @@ def test_a_conditional_generator_is_given_its_condition(build, pictures, z):
     assert history["std"] == pytest.approx([expected], rel=1e-5)
 
 
+def test_energy_distance_by_hand_and_of_equal_clouds():
+    assert statistics.energy_distance([[0.0], [2.0]], [[10.0], [10.0]]) == pytest.approx(16.0)
+    a, b = np.random.default_rng(0).normal(size=(2, 500, 3))
+    assert abs(statistics.energy_distance(a, b)) < 0.03
+    assert statistics.energy_distance(a, b + 1) > 0.5
+
+
+def test_told_apart_counts_pairs():
+    a, b = np.array([1.0, 3.0]), np.array([0.0, 2.0, 3.0])
+    assert statistics.told_apart(a, b) == pytest.approx((1 + 2.5) / 6)
+    assert statistics.told_apart(a, a) == 0.5
+
+
+def test_the_gap_is_that_of_samples_and_real_pictures(build, pictures, z):
+    gan = build.gan(g_rate=0.0, d_rate=0.0)
+    history = fit(gan, pictures, Statistics(pictures, z, every=4, share=1.0))
+    expected = statistics.energy_distance(gan.generator(z), pictures) / mean_distance(pictures)
+    assert expected > 0.02
+    assert history["gap"] == pytest.approx([expected], rel=1e-4)
+
+
+def test_what_layers_note_in_training_is_watched_unless_they_are_frozen(build, pictures, z):
+    history = fit(build.lifelike_gan(), pictures, Statistics(pictures, z, every=2, share=1.0))
+    assert min(history["state_generator"] + history["state_discriminator"]) > 1e-6
+    norm, dropout = keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)
+    norm.trainable = False
+    gan = build.gan(build.generator(norm), build.discriminator(keras.Sequential([dropout])))
+    history = fit(gan, pictures, Statistics(pictures, z, every=2, share=1.0))
+    assert "state_generator" not in history
+    assert min(history["state_discriminator"]) > 0
+
+
+def test_a_layer_whose_numbers_are_fixed_is_no_witness(build, pictures, z):
+    fixed = keras.layers.Normalization(mean=0.1, variance=2.0)
+    adapted = keras.layers.Normalization(axis=None)
+    adapted.adapt(pictures)
+    judge = build.discriminator(keras.Sequential([fixed, adapted]))
+    history = fit(build.gan(None, judge), pictures, Statistics(pictures, z, every=2, share=1.0))
+    assert "state_discriminator" not in history
+
+
+def test_the_discriminator_is_asked_about_held_out_pictures(build, pictures, z):
+    gan = build.gan(g_rate=0.0, d_rate=0.0)
+    logits = gan.discriminator(pictures).numpy().ravel()
+    order = np.argsort(logits)
+    low, high = pictures[order[:8]], pictures[order[8:]]
+    watched = Statistics(high, z, held_out=low, every=4, share=1.0)
+    assert fit(gan, pictures, watched)["told_apart"] == [1.0]
+    assert "told_apart" not in fit(gan, pictures, Statistics(high, z, every=4, share=1.0))
+
+
+def test_held_out_pictures_want_one_discriminator_of_pictures_alone(build, pictures, z):
+    encoder_input = keras.Input((4, 4, 1))
+    flat = keras.layers.Flatten()(encoder_input)
+    codes = [keras.layers.Dense(3)(flat), keras.layers.Dense(3)(flat)]
+    vae = VAE(keras.Model(encoder_input, codes), build.generator())
+    vae.compile(keras.optimizers.SGD(0.1))
+    with pytest.raises(ValueError, match="this VAE has none"):
+        fit(vae, pictures, Statistics(pictures, z, held_out=pictures))
+
+
 # --- waiting for batches --------------------------------------------------------------------
 
 
