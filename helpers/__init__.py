@@ -6,10 +6,10 @@ module that needs it is imported. Those that a lesson imports, and what stands b
 
 ========================  ====================================================================
 runtime, runs             the machine: profile, device, seeds, strategy; a run's folder, export
-colab                     a session of Google Colab: what is missing there; Google Drive
 datasets, streaming       pictures with labels, in batches; the slower ways, to compare
 models, face_models       builders of networks, each after a paper or a lesson
 vae_models, anime_models  the same, of lessons 4 and 5
+cycle_models              the same, of lesson 9
 gans, vaes, cyclegan      the models: what each minimises
 pretrained                generators that ship, trained and with a card each
 training                  what all models share: the gradient step, noise, schedules

@@ -42,6 +42,7 @@ class LiveFigure(keras.callbacks.Callback):
         score: maps the sampler to a number, kept with each snapshot and drawn.
         score_name: what that number is called.
         columns: pictures in a row of the sheet.
+        caption: over the sheet.
         real: real pictures to show below the samples, both then with the discriminator's score
             above each (1: real for sure), the moving statistics of its layers in use.
         keep: the most snapshots kept.
@@ -68,6 +69,7 @@ class LiveFigure(keras.callbacks.Callback):
         score: Callable[[keras.Model], float] | None = None,
         score_name: str = "Fréchet distance",
         columns: int = 10,
+        caption: str = "the same z at every snapshot",
         real: Any = None,
         keep: int = 64,
     ) -> None:
@@ -80,6 +82,7 @@ class LiveFigure(keras.callbacks.Callback):
         self.score = score
         self.score_name = score_name
         self.columns = columns
+        self.caption = caption
         self.real = None if real is None else plotting.as_uint8(real)
         self.keep = keep
         self._continued = False
@@ -152,7 +155,7 @@ class LiveFigure(keras.callbacks.Callback):
     def figure(self) -> Figure:
         """The figure as it stands."""
         _, _, images = self.snapshots[-1]
-        caption = "the same z at every snapshot"
+        caption = self.caption
         if self.real is not None:
             images = np.concatenate([images, self.real])
             caption += ", then real pictures; above each, what the discriminator says"

@@ -18,10 +18,10 @@ ORDER = """
     widgets playground named_directions clinic
     scores tstr reports intervals samples metrics pixels neighbours pretrained
     feature_networks
-    colab runtime streaming datasets downloads sources prepare
+    runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
-    inversion vae_models anime_models models face_models classifiers cyclegan vaes gans losses
-    adversarial training checkpoints
+    inversion vae_models anime_models cycle_models models face_models classifiers cyclegan vaes
+    gans losses adversarial training checkpoints
     replicas mid_epoch model_state archives export runs symptoms illnesses monitors statistics
     directions latent plotting
 """.split()  # noqa: SIM905
