@@ -222,7 +222,7 @@ def test_the_live_figure_shows_both_directions(lesson):
     np.testing.assert_allclose(as_a, model.translate(x[3:], "a"), atol=1e-5)
 
 
-def test_measurements_are_taken_before_training_and_at_every_third_step(lesson):
+def test_measurements_are_taken_before_training_at_every_third_step_and_at_the_end(lesson):
     made = lesson("Measure")
     asked = []
     made.names.update(
@@ -235,7 +235,10 @@ def test_measurements_are_taken_before_training_and_at_every_third_step(lesson):
     callback.on_train_begin()
     for step in range(1, 8):
         callback.on_train_batch_end(step)
-    assert callback.rows == [{"step": s, "score": 1} for s in (0, 3, 6)]
+    callback.on_train_end()
+    assert callback.rows == [{"step": s, "score": 1} for s in (0, 3, 6, 7)]
+    callback.on_train_end()  # nothing new to see
+    assert len(callback.rows) == 4
     assert asked[0] == (("a" * 40, "b"), ("b" * 40, "a"))
 
 
