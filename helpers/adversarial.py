@@ -145,17 +145,24 @@ class AdversarialModel(training.SteppedModel):
         """What the generator minimises, a scalar; each variant states its own."""
         raise NotImplementedError
 
-    def note_verdicts(self, real_logits: Any, fake_logits: Any, boundary: float = 0.0) -> None:
-        """Log ``d_real`` and ``d_fake``; what lies above the boundary is taken for real."""
-        right = {"d_real": real_logits > boundary, "d_fake": fake_logits <= boundary}
-        for name, verdicts in right.items():
-            self.note(name, keras.ops.mean(keras.ops.cast(verdicts, "float32")))
+    def boundary(self) -> float | None:
+        """The logit above which a picture is taken for real; None where nothing is said of one."""
+        return 0.0
 
-    def note_fooled(self, fake_logits: Any, boundary: float = 0.0) -> None:
+    def note_verdicts(self, real_logits: Any, fake_logits: Any) -> None:
+        """Log ``d_real`` and ``d_fake``, if there is a :meth:`boundary`."""
+        if (boundary := self.boundary()) is not None:
+            self._note_share("d_real", real_logits > boundary)
+            self._note_share("d_fake", fake_logits <= boundary)
+
+    def note_fooled(self, fake_logits: Any) -> None:
         """Log ``g_fooled`` of the step's first update: later ones have seen the answer."""
-        if not self.has_noted("g_fooled"):
-            fooled = keras.ops.cast(fake_logits > boundary, "float32")
-            self.note("g_fooled", keras.ops.mean(fooled))
+        boundary = self.boundary()
+        if boundary is not None and not self.has_noted("g_fooled"):
+            self._note_share("g_fooled", fake_logits > boundary)
+
+    def _note_share(self, name: str, verdicts: Any) -> None:
+        self.note(name, keras.ops.mean(keras.ops.cast(verdicts, "float32")))
 
     def penalty(self, real: Any, fake: Any, *condition: Any) -> Any:
         """What is added to the discriminator's loss, a scalar: R1, if wanted and if it is due."""

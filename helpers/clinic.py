@@ -142,8 +142,7 @@ def side_by_side(charts: Mapping[str, Chart]) -> Figure:
         charts: for each title its chart; of several the first, the ill one, has a red title.
     """
     height = 3.4 if all(chart.real.ndim == 4 for chart in charts.values()) else 4.0
-    figure = plt.figure(figsize=(5.2 * len(charts), height), layout="constrained")
-    plt.close(figure)  # kept out of pyplot's list, so that nothing shows twice
+    figure = _new_figure(5.2 * len(charts), height)
     parts = figure.subfigures(1, len(charts), squeeze=False, wspace=0.03).flat
     for i, (part, (title, chart)) in enumerate(zip(parts, charts.items(), strict=True)):
         colour = plotting.FAKE_COLOUR if i == 0 and len(charts) > 1 else "black"
@@ -155,12 +154,17 @@ def side_by_side(charts: Mapping[str, Chart]) -> Figure:
 def quiz(charts: Sequence[Chart], columns: int = 2) -> Figure:
     """Charts with nothing but their numbers, 1 for the first."""
     rows = -(-len(charts) // columns)
-    figure = plt.figure(figsize=(5.2 * columns, 4.0 * rows), layout="constrained")
-    plt.close(figure)
+    figure = _new_figure(5.2 * columns, 4.0 * rows)
     parts = figure.subfigures(rows, columns, squeeze=False).flat
     for i, (part, chart) in enumerate(zip(parts, charts, strict=False), start=1):
         part.suptitle(f"chart {i}", fontsize=11, x=0.02, ha="left")
         _draw(part, chart)
+    return figure
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    plt.close(figure)  # kept out of pyplot's list, so that nothing shows twice
     return figure
 
 

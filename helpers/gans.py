@@ -70,15 +70,8 @@ class GAN(AdversarialModel):
         _, g_loss = LOSSES[self.loss_name]
         return g_loss(fake_logits)
 
-    def note_verdicts(self, real_logits: Any, fake_logits: Any, boundary: float = 0.0) -> None:
+    def boundary(self) -> float | None:
         """Least squares teaches 1 and 0, so the boundary lies half-way."""
-        super().note_verdicts(real_logits, fake_logits, self._boundary())
-
-    def note_fooled(self, fake_logits: Any, boundary: float = 0.0) -> None:
-        """See :meth:`note_verdicts`."""
-        super().note_fooled(fake_logits, self._boundary())
-
-    def _boundary(self) -> float:
         return 0.5 if self.loss_name == "least_squares" else 0.0
 
 
@@ -206,11 +199,9 @@ class WassersteinGAN(AdversarialModel):
         self.note("wasserstein", wasserstein)
         return -wasserstein
 
-    def note_verdicts(self, real_logits: Any, fake_logits: Any, boundary: float = 0.0) -> None:
-        """Nothing: a critic compares and does not say which is real."""
-
-    def note_fooled(self, fake_logits: Any, boundary: float = 0.0) -> None:
-        """Nothing: see :meth:`note_verdicts`."""
+    def boundary(self) -> float | None:
+        """None: a critic compares and does not say which is real."""
+        return None
 
     def generator_loss(self, fake_logits: Any) -> Any:
         """The critic's verdict on fakes, raised."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from helpers._backend import keras, tf
+from helpers.neighbours import distances
 
 Array = NDArray[Any]
 
@@ -273,10 +274,8 @@ def number(value: Any) -> float:
 
 def mean_distance(samples: Any) -> float:
     """Mean Euclidean distance between two different ones of n samples (n, ...)."""
-    flat = np.asarray(samples, np.float64).reshape(len(samples), -1)
-    squares = (flat**2).sum(axis=1)
-    distances = squares[:, None] + squares[None] - 2 * flat @ flat.T
-    return float(np.sqrt(np.maximum(distances, 0))[~np.eye(len(flat), dtype=bool)].mean())
+    flat = _rows(samples)
+    return float(distances(flat, flat)[~np.eye(len(flat), dtype=bool)].mean())
 
 
 def energy_distance(a: Any, b: Any) -> float:
@@ -284,11 +283,12 @@ def energy_distance(a: Any, b: Any) -> float:
 
     Without bias, so that it may be a little below 0. "Energy statistics" (Székely and Rizzo, 2013).
     """
-    a, b = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (a, b))
-    both = np.concatenate([a, b])
-    squares = (both**2).sum(axis=1)
-    d = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * both @ both.T, 0))
-    return float(2 * d[: len(a), len(a) :].mean()) - mean_distance(a) - mean_distance(b)
+    between = float(distances(_rows(a), _rows(b)).mean())
+    return 2 * between - mean_distance(a) - mean_distance(b)
+
+
+def _rows(samples: Any) -> Array:
+    return np.asarray(samples, np.float64).reshape(len(samples), -1)
 
 
 def told_apart(a: Array, b: Array) -> float:

@@ -16,14 +16,14 @@ MODULES = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__in
 # A module may import those to its right, and any may import a leaf: so nothing imports widgets.
 ORDER = """
     widgets playground named_directions clinic
-    scores tstr reports intervals samples metrics pixels neighbours pretrained
+    scores tstr reports intervals samples metrics pixels pretrained
     feature_networks
     runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
     inversion vae_models anime_models cycle_models models face_models classifiers cyclegan vaes
     gans losses adversarial training checkpoints
     replicas mid_epoch model_state archives export runs symptoms illnesses monitors statistics
-    directions latent plotting
+    neighbours directions latent plotting
 """.split()  # noqa: SIM905
 LEAVES = ["checks", "files", "waiting", "_backend"]
 
