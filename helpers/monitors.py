@@ -220,8 +220,9 @@ class LiveFigure(keras.callbacks.Callback):
 
     def _draw_scores(self, axes: Any) -> None:
         steps, _, values = zip(*self.scores, strict=True)
-        axes.plot(steps, values, "o-", color="#2ca02c", markersize=3, label=self.score_name)
-        axes.set_ylabel(self.score_name, color="#2ca02c")
+        colour = plotting.SCORE_COLOUR
+        axes.plot(steps, values, "o-", color=colour, markersize=3, label=self.score_name)
+        axes.set_ylabel(self.score_name, color=colour)
         axes.set_yscale("log")
         plotting.plain_ticks(axes)
 

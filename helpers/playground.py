@@ -35,7 +35,7 @@ Generator: TypeAlias = "keras.Model | latent.Draw"
 Base = Literal["face", "mix", "sum"]
 Path = Literal["straight", "spherical"]
 
-FRAME_COLOURS = ("#d62728", "#1f77b4", "#2ca02c")
+FRAME_COLOURS = (plotting.FAKE_COLOUR, plotting.REAL_COLOUR, plotting.SCORE_COLOUR)
 """Of the faces on the sheet that are picked as A, B and C; told apart by their letters too."""
 
 

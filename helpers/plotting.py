@@ -1,7 +1,7 @@
 """Figures: sample sheets, loss curves, film strips, the game in two dimensions.
 
-Every function that draws a figure returns it, so that it shows when it ends a cell and
-can be saved. Pictures may come as uint8 [0, 255] or float [-1, 1].
+Every function that draws a figure returns it, so that it shows at a cell's end and can be saved.
+Pictures may come as uint8 [0, 255] or float [-1, 1].
 """
 
 import io
@@ -14,6 +14,7 @@ import numpy as np
 from IPython import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import LogFormatter
 from numpy.typing import NDArray
 from PIL import Image
@@ -26,6 +27,11 @@ MOST_POINTS = 2000
 """Values of one curve that are drawn; more would cost time that no eye sees."""
 
 REAL_COLOUR, FAKE_COLOUR, D_COLOUR, G_COLOUR = "#1f77b4", "#d62728", "#4c4c4c", "#e08214"
+SCORE_COLOUR = "#00441b"
+CYCLE = (REAL_COLOUR, G_COLOUR, SCORE_COLOUR, "#b6324c", "#572786", "#4ebec1")
+"""One after the other; these and those above stay apart for the colour-blind (test_plotting)."""
+
+plt.rc("axes", prop_cycle=cycler(color=CYCLE))
 
 LABELS = {
     "d_loss": "discriminator", "g_loss": "generator", "real_loss": "D on real",
@@ -33,6 +39,7 @@ LABELS = {
 }  # fmt: skip
 COLOURS = {
     "d_loss": D_COLOUR, "g_loss": G_COLOUR, "real_loss": REAL_COLOUR, "fake_loss": FAKE_COLOUR,
+    "cycle_loss": "#572786", "identity_loss": "#2a9d8f",
 }  # fmt: skip
 
 
@@ -45,12 +52,19 @@ def new_figure(width: float, height: float, rows: int = 1, columns: int = 1, **k
     return figure, axes
 
 
+class PlainLogFormatter(LogFormatter):
+    """Labels the same ticks as its parent, but as 0.2 and 20000 and not as 2e−01 and 2e+04."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:  # noqa: D102
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
 def plain_ticks(axes: Axes) -> None:
     """Write the ticks of logarithmic axes as 20 and not as 2 × 10¹."""
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.4)))
+            axis.set_minor_formatter(PlainLogFormatter(minor_thresholds=(1.5, 0.4)))
 
 
 def as_uint8(images: Any) -> NDArray[np.uint8]:
@@ -323,78 +337,3 @@ def draw_game(
         )
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     axes.set_title(title, fontsize=11)
-
-
-def draw_scores(axes: Axes, names: Sequence[str], rows: Array, *, most: float = 1.6) -> None:
-    """A dot with its interval for each score, and a bar where reals are, into axes.
-
-    Args:
-        axes: where to draw; what is what has labels for a legend.
-        names: of the scores, from above.
-        rows: shape (scores, 4): value, low, high, and that of reals.
-        most: what is larger is written at the right edge.
-    """
-    for y, (value, low, high, real) in enumerate(rows):
-        axes.plot([low, high], [y, y], color=FAKE_COLOUR, linewidth=2)
-        axes.plot(real, y, "|", color=REAL_COLOUR, markersize=13, markeredgewidth=3)
-        axes.plot(min(value, most), y, "o" if value <= most else ">", color=FAKE_COLOUR)
-        if value > most:
-            axes.text(most - 0.05, y, f"{value:.3g}", ha="right", va="center", fontsize=8)
-    axes.plot([], [], "o-", color=FAKE_COLOUR, label="generated, with 95 % interval")
-    axes.plot([], [], "|", color=REAL_COLOUR, markersize=10, markeredgewidth=3, label="real")
-    axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_xlim(-0.05, most + 0.05)
-    axes.set_xlabel("value of the score")
-    axes.invert_yaxis()
-    axes.grid(axis="x", alpha=0.3)
-
-
-def draw_shares(axes: Axes, names: Sequence[str], fake: Array, real: Array) -> None:
-    """Bars of the generated shares of each class or attribute, and a line at that of reals.
-
-    The bars stand on names of one letter or few, and lie beside longer ones.
-    """
-    at = np.arange(len(names))
-    most = 1.2 * max(*fake, *real)  # above the bars for the legend
-    if max(map(len, names)) <= (3 if len(names) <= 12 else 1):
-        axes.bar(at, fake, color=FAKE_COLOUR, alpha=0.7, label="generated")
-        axes.hlines(real, at - 0.4, at + 0.4, color=REAL_COLOUR, linewidth=2, label="real")
-        axes.set_xticks(at, names, fontsize=8 if len(names) <= 20 else 6)
-        axes.set(ylabel="share of pictures", ylim=(0, most))
-    else:
-        axes.barh(at, fake, color=FAKE_COLOUR, alpha=0.7, label="generated")
-        axes.vlines(real, at - 0.4, at + 0.4, color=REAL_COLOUR, linewidth=2, label="real")
-        axes.set_yticks(at, names, fontsize=8 if len(names) <= 20 else 6)
-        axes.set(xlabel="share of pictures", xlim=(0, most))
-        axes.invert_yaxis()
-    axes.set_title("Classified as", fontsize=9, loc="left")
-    axes.legend(fontsize=7, ncols=2, loc="best")
-
-
-def score_grid(
-    plots: Mapping[str, tuple[Mapping[str, tuple[float, float, float]], float]], *, columns: int = 5
-) -> Figure:
-    """A small plot for each score: a dot with its interval for each model, a line for reals.
-
-    Args:
-        plots: for each title, the models' (value, low, high), and the value of reals.
-        columns: small plots side by side.
-    """
-    rows = -(-len(plots) // columns)
-    models = list(dict.fromkeys(name for points, _ in plots.values() for name in points))
-    height = rows * (0.55 + 0.2 * len(models))
-    figure, axes = new_figure(9, height, rows, columns, squeeze=False, sharey=True)
-    for ax in axes.flat[len(plots) :]:
-        ax.set_axis_off()
-    for ax, (title, (points, real)) in zip(axes.flat, plots.items(), strict=False):
-        for name, (value, low, high) in points.items():
-            y = models.index(name)
-            ax.plot([low, high], [y, y], color=f"C{y}", linewidth=2)
-            ax.plot(value, y, "o", color=f"C{y}", markersize=4)
-        ax.axvline(real, color="black", linestyle=":", linewidth=1)
-        ax.set_title(title, fontsize=8, loc="left")
-        ax.set_yticks(range(len(models)), models, fontsize=8)
-        ax.set_ylim(len(models) - 0.5, -0.5)
-        ax.tick_params(axis="x", labelsize=7)
-        ax.locator_params(axis="x", nbins=3)
-    return figure

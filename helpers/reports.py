@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers import plotting
+from helpers import plotting, score_figures
 
 
 class About(NamedTuple):
@@ -75,7 +75,9 @@ class Report:
         figure, (axes,) = plotting.new_figure(4.5 * plots, 3.9, 1, plots, squeeze=False)
         shown = self.table.loc[[name for name in self.table.index if name not in OFF_SCALE]]
         titles = [ABOUT[name].title for name in shown.index]
-        plotting.draw_scores(axes[0], titles, shown[["value", "low", "high", "real"]].to_numpy())
+        score_figures.draw_scores(
+            axes[0], titles, shown[["value", "low", "high", "real"]].to_numpy()
+        )
         off_scale = [
             f"{ABOUT[name].title} {three_digits(row['value'])} (real {three_digits(row['real'])})"
             for name, row in self.table.iterrows()
@@ -83,7 +85,7 @@ class Report:
         ]
         axes[0].set_title("\n".join(off_scale), fontsize=8, loc="left")
         if len(self.shares):
-            plotting.draw_shares(axes[1], list(self.shares.index), *self.shares.to_numpy().T)
+            score_figures.draw_shares(axes[1], list(self.shares.index), *self.shares.to_numpy().T)
         marks = axes[0].get_legend_handles_labels()
         figure.legend(*marks, loc="outside lower left", fontsize=7, ncols=2)
         figure.suptitle(f"{self.name}, against {self.compared[0]}", fontsize=10)
@@ -147,7 +149,7 @@ def compare_figure(reports: Mapping[str, Report]) -> Figure:
         points = {name: (row["value"], row["low"], row["high"]) for name, row in kept.items()}
         best = "" if ABOUT[key].best == "as real" else f" (best {ABOUT[key].best})"
         plots[ABOUT[key].title + best] = (points, real)
-    return plotting.score_grid(plots)
+    return score_figures.score_grid(plots)
 
 
 def _reals(reports: Mapping[str, Report]) -> dict[str, float]:

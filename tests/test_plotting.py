@@ -1,13 +1,15 @@
 """Figures show what they were given: pictures in their places, curves, axes the right way up."""
 
 import io
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import color
 
-from helpers import datasets, plotting
+from helpers import datasets, playground, plotting
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +201,18 @@ def test_ticks_of_logarithmic_axes_are_plain_numbers():
     assert "20" not in [x.get_text() for x in axes.get_xticklabels(which="both")]
 
 
+@pytest.mark.parametrize(("low", "high", "seen"), [(0.15, 0.9, "0.2"), (12e3, 4e4, "20000")])
+def test_ticks_below_one_and_above_ten_thousand_are_plain_numbers(low, high, seen):
+    figure, axes = plotting.new_figure(5, 3)
+    axes.plot([1, 2], [low, high])
+    axes.set_yscale("log")
+    plotting.plain_ticks(axes)
+    figure.canvas.draw()
+    labels = [x.get_text() for x in axes.get_yticklabels(which="both")]
+    assert seen in labels
+    assert not [label for label in labels if "e−" in label]
+
+
 def test_a_light_figure_is_a_jpeg_of_the_same_pictures_with_their_colors():
     images = np.zeros((2, 8, 8, 3), np.uint8)
     images[0, :, ::2] = (200, 20, 20)  # single columns keep their colors
@@ -211,3 +225,58 @@ def test_a_light_figure_is_a_jpeg_of_the_same_pictures_with_their_colors():
     assert np.abs(np.asarray(jpeg).astype(int) - given).mean() < 3
     assert np.asarray(jpeg)[..., 0].max() > 190
     assert len(plotting.light(figure, quality=20).data) < len(shown.data)
+
+
+# Machado, Oliveira, Fernandes: A Physiologically-based Model for Simulation of Color Vision
+# Deficiency, 2009, at full strength; they work on linear light.
+VISIONS = {
+    "all colours": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+               [-0.003882, -0.048116, 1.051998]],
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                 [-0.011820, 0.042940, 0.968881]],
+    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+TOGETHER = {
+    "real and fake": (plotting.REAL_COLOUR, plotting.FAKE_COLOUR),
+    "a live figure": (*plotting.COLOURS.values(), plotting.SCORE_COLOUR),
+    "one after the other": plotting.CYCLE,
+    "faces that are picked": playground.FRAME_COLOURS,
+}
+
+
+def linear(colour):
+    """The light of a colour such as "#1f77b4": three numbers from 0 to 1."""
+    c = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def difference(one, other, vision):
+    """How far two colours are apart for an eye (CIEDE2000; 2 can be seen, 10 at a glance)."""
+    light = np.clip([np.array(vision) @ linear(c) for c in (one, other)], 0, 1)
+    seen = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return float(color.deltaE_ciede2000(*color.rgb2lab(seen)))
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("colours", TOGETHER)
+def test_colours_that_are_seen_together_stay_apart_for_every_eye(colours, vision):
+    for one, other in itertools.combinations(TOGETHER[colours], 2):
+        assert difference(one, other, VISIONS[vision]) > 9, f"{one} and {other}"
+
+
+def test_the_colours_that_matplotlib_comes_with_would_not_stay_apart():
+    assert difference("#ff7f0e", "#2ca02c", VISIONS["no red"]) < 2
+
+
+@pytest.mark.parametrize("colour", sorted({*plotting.COLOURS.values(), plotting.SCORE_COLOUR}))
+def test_lines_stand_out_from_white(colour):
+    luminance = linear(colour) @ [0.2126, 0.7152, 0.0722]
+    assert 1.05 / (luminance + 0.05) > 2.5
+
+
+def test_figures_take_the_colours_one_after_the_other():
+    _, axes = plotting.new_figure(2, 2)
+    (line,) = [axes.plot([0, 1]) for _ in plotting.CYCLE][-1]
+    assert line.get_color() == plotting.CYCLE[-1]
