@@ -231,6 +231,9 @@ def _open(session: Any, url: str, headers: dict[str, str]) -> Any:
     """The response whose body is the file; Google Drive's question on viruses is answered."""
     for answer in (True, False):
         response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+        if url.startswith("https:") and not response.url.startswith("https:"):
+            response.close()
+            raise _SourceError(f"it leads to an address without encryption ({response.url})")
         status = response.status_code
         is_page = "html" in response.headers.get("Content-Type", "")
         if status == 416 or (status < 400 and not is_page):

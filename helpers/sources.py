@@ -135,7 +135,7 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     "fashion_mnist": (
         _mirror("Keras' store", f"{_GOOGLE}/tensorflow/tf-keras-datasets/", _FASHION),
         _mirror("Zalando's store",
-                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", _FASHION),
+                "https://fashion-mnist.s3.eu-central-1.amazonaws.com/", _FASHION),
         _mirror("Zalando's repository", "https://raw.githubusercontent.com/zalandoresearch/"
                 "fashion-mnist/master/data/fashion/", _FASHION),
     ),
@@ -143,9 +143,8 @@ SOURCES: dict[str, tuple[Source, ...]] = {
         _mirror("NIST", "https://biometrics.nist.gov/cs_links/EMNIST/", (_EMNIST,)),
         _mirror("NIST's old address", "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
                 (_EMNIST,)),
-        # http, because its certificate is often refused; the checksum vouches for the bytes.
         Source("the authors' university", ((_EMNIST_AUTHORS,
-               "http://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip"),)),
+               "https://rds.westernsydney.edu.au/Institutes/MARCS/BENS/EMNIST/emnist-gzip.zip"),)),
     ),
     "celeba": (
         Source("the authors' Google Drive", (

@@ -611,3 +611,17 @@ def test_room_is_checked_before_kagglehub_is_called(kaggle, folder, monkeypatch)
     monkeypatch.setattr("shutil.disk_usage", lambda _: types.SimpleNamespace(free=0))
     with pytest.raises(DataError, match="no room"):
         downloads.download("celeba", folder)
+
+
+def test_a_source_that_leads_out_of_https_is_given_up(offer, folder, monkeypatch):
+    requests = pytest.importorskip("requests")
+    closed = []
+    answer = types.SimpleNamespace(
+        url="http://elsewhere.org/a", status_code=200, headers={}, close=lambda: closed.append(1)
+    )
+    monkeypatch.setattr(requests.Session, "get", lambda self, url, **options: answer)
+    offer((FILE, "https://example.org/a"))
+    with pytest.raises(DataError, match=r"without encryption \(http://elsewhere.org/a\)"):
+        downloads.download("celeba", folder)
+    assert closed
+    assert not folder.exists()

@@ -41,8 +41,7 @@ def test_each_set_has_several_sources_and_a_way_by_hand(name, tmp_path):
 @pytest.mark.parametrize(("wanted", "url"), EACH_FILE)
 def test_each_file_is_fetched_safely_and_checked(wanted, url):
     assert re.fullmatch(r"[0-9a-f]{64}", wanted.sha256) or wanted.pictures
-    scheme = urlsplit(url).scheme  # without https only a checksum tells what was changed on the way
-    assert scheme == "https" or (scheme == "http" and wanted.sha256)
+    assert urlsplit(url).scheme == "https"
     assert wanted.size > 1000
 
 
