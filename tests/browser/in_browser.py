@@ -211,7 +211,7 @@ class Notebook:
     def run_all(self):
         """Run All Cells from the menu."""
         self.page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
-        self.page.get_by_text("Run All Cells", exact=True).click()
+        self.page.locator("#jp-mainmenu-run").get_by_text("Run All Cells", exact=True).click()
 
     def wait(self):
         """Wait until all cells have run; none ends with an error."""
