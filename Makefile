@@ -7,6 +7,9 @@
 #   NOTEBOOKS     the lessons for `make run`; default: all of them
 #   LAB_FLAGS     further options for JupyterLab;  PYTEST_FLAGS: for pytest
 #   GENERATOR     for `make playground`: a .keras file, or the name of one that ships
+#   SUBMISSIONS   for `make grade`: a folder of returned notebooks;  ASSIGNMENT: only this one;
+#                 GRADE_FLAGS: further options for tools/grade.py
+#   URL           for `make address`: where the repository is to be had; BRANCH: main, or a tag
 #   DISTRIBUTED_FLAGS   for `make run-distributed`: "--workers 3", or a program and its arguments
 
 VENV ?= .venv
@@ -15,12 +18,19 @@ GAN_PROFILE ?= quick
 NOTEBOOKS ?=
 LAB_FLAGS ?=
 GENERATOR ?=
+CLASSROOM ?= .venv-classroom
+SITE ?= .venv-site
+SUBMISSIONS ?=
+ASSIGNMENT ?=
+GRADE_FLAGS ?=
 DISTRIBUTED_FLAGS ?=
+URL ?=
+BRANCH ?= main
 PYTEST_FLAGS ?=
-QUALITY_FLAGS ?= --seconds 60 --out build/benchmarks/mnist_quality
-SPEED_FLAGS ?=
+BENCH_FLAGS ?=
 
 PY := $(VENV)/bin/python
+TOGETHER := -n logical --maxprocesses 4 --dist loadfile
 FIRST := notebooks/01_gan_basics_mnist.ipynb
 MAKE_ENV := PYTHON="$(PYTHON)" sh tools/make_env.sh
 LEARNER := -r requirements.txt
@@ -29,11 +39,13 @@ DEVELOPER := -r requirements.txt -r requirements-dev.txt
 # These files say that the packages are in (rules at the end).
 HAVE_LEARNER := $(VENV)/.have-requirements
 HAVE_DEVELOPER := $(VENV)/.have-requirements-dev
+HAVE_CLASSROOM := $(CLASSROOM)/.have-requirements-classroom
+HAVE_SITE := $(SITE)/.have-requirements-site
 HAVE_ONNX := $(VENV)/.have-onnx
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab run playground run-distributed test lint format bench lowest newest in-env pins clean clean-all void
+.PHONY: help env lab run playground assignments grade run-distributed site test lint format address colab audit bench test-lowest test-newest in-env pins clean clean-all void
 
 help: ## List these targets
 	@echo "make lab and make run are all a learner needs:"
@@ -59,9 +71,23 @@ run-distributed: $(HAVE_LEARNER) ## Try several machines on one: two processes t
 	@echo "==> two workers on this machine, lesson 2, profile smoke; results in build/distributed"
 	GAN_PROFILE=smoke $(PY) tools/run_distributed.py $(DISTRIBUTED_FLAGS)
 
-test: lint ## Everything that has to pass: style, types, tests, and the lessons in the smoke profile
+assignments: $(HAVE_CLASSROOM) ## Make the students' versions of the assignments (assignments/release)
+	@echo "==> making assignments without their answers"
+	$(CLASSROOM)/bin/python tools/assignments.py $(ASSIGNMENT)
+
+grade: $(HAVE_LEARNER) $(HAVE_CLASSROOM) ## Grade returned notebooks: make grade SUBMISSIONS=folder
+	@test -n "$(SUBMISSIONS)" || { echo "Which ones? make grade SUBMISSIONS=folder"; exit 2; }
+	@echo "==> grading; points and feedback pages in build/grading"
+	$(CLASSROOM)/bin/python tools/grade.py "$(SUBMISSIONS)" --python $(PY) \
+	    $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(GRADE_FLAGS)
+
+site: $(HAVE_SITE) ## Build the lessons as a website, with search and all pages, in build/site
+	@echo "==> building the site"
+	$(SITE)/bin/python tools/build_site.py
+
+test: lint $(HAVE_CLASSROOM) ## Everything that has to pass: style, types, tests, and the lessons in the smoke profile
 	@echo "==> tests: pytest"
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_FLAGS)
+	CLASSROOM=$(CLASSROOM) $(PY) -m pytest $(TOGETHER) $(PYTEST_FLAGS)
 	@echo "==> lessons: the smoke profile, with a run folder of its own"
 	GAN_RUNS=build/smoke/runs $(PY) tools/run_lessons.py --profile smoke --jobs 2 --out build/smoke
 
@@ -77,16 +103,25 @@ format: $(HAVE_DEVELOPER) ## Let ruff lay out the code, and mend what it can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: $(HAVE_LEARNER) ## Measure quality for the time and training speed (some ten minutes)
-	@echo "==> quality for the time: benchmarks/mnist_quality.py"
-	$(PY) benchmarks/mnist_quality.py $(QUALITY_FLAGS)
-	@echo "==> training speed: benchmarks/training.py"
-	$(PY) benchmarks/training.py $(SPEED_FLAGS)
+address: $(HAVE_LEARNER) ## Write the public address (URL=https://…) into lessons and README
+	$(PY) tools/address.py $(if $(URL),$(URL) --branch $(BRANCH))
 
-lowest: ## Test with the oldest versions that are promised, in a throw-away environment
+colab: $(HAVE_LEARNER) ## Run the lessons in an environment like Colab's, profile smoke
+	@echo "==> running the lessons as Google Colab would"
+	$(PY) tools/like_colab.py $(NOTEBOOKS)
+
+audit: $(HAVE_DEVELOPER) ## Ask for known weaknesses of the packages, where advisories can be reached
+	@echo "==> known weaknesses: pip-audit"
+	$(PY) tools/audit.py
+
+bench: $(HAVE_LEARNER) ## Run all benchmarks, and write docs/benchmarks.md (about an hour)
+	@echo "==> benchmarks; results in build/benchmarks and docs/benchmarks.md"
+	$(PY) tools/bench.py $(BENCH_FLAGS)
+
+test-lowest: ## Test with the oldest versions that are promised, in a throw-away environment
 	@GAN_PYTHONS="3.10 3.11 3.12" $(MAKE) --no-print-directory in-env SET=lowest
 
-newest: ## Test with the newest versions that were tried, in a throw-away environment
+test-newest: ## Test with the newest versions that were tried, in a throw-away environment
 	@$(MAKE) --no-print-directory in-env SET=newest
 
 # One throw-away environment in build/env-SET with constraints/SET.txt; kept if a test fails.
@@ -95,9 +130,9 @@ in-env:
 	@mkdir -p build
 	@$(MAKE_ENV) build/env-$(SET) $(DEVELOPER) -c constraints/$(SET).txt
 	@echo "==> testing with constraints/$(SET).txt"
-	build/env-$(SET)/bin/python -m pytest $(PYTEST_FLAGS)
+	build/env-$(SET)/bin/python -m pytest $(TOGETHER) $(PYTEST_FLAGS)
 	GAN_RUNS=build/$(SET)/runs build/env-$(SET)/bin/python tools/run_lessons.py \
-	    --profile smoke --out build/$(SET)
+	    --profile smoke --jobs 2 --out build/$(SET)
 	@rm -rf build/env-$(SET)
 	@echo "==> all passed with constraints/$(SET).txt"
 
@@ -111,14 +146,14 @@ pins: $(HAVE_DEVELOPER) ## Find anew the version sets in constraints/ (after a c
 	    requirements.txt requirements-dev.txt --output-file constraints/newest.txt
 
 clean: ## Remove what the targets above made, but not the environment nor your runs
-	@echo "==> removing build/ and caches"
-	rm -rf build .pytest_cache .mypy_cache .ruff_cache
-	find . -name .venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	@echo "==> removing build/, the students' versions and caches"
+	rm -rf build assignments/release .pytest_cache .mypy_cache .ruff_cache
+	find . -name '.venv*' -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	    -prune -exec rm -rf {} +
 
-clean-all: clean ## The same, and the environment
-	@echo "==> removing $(VENV)"
-	rm -rf $(VENV)
+clean-all: clean ## The same, and the environments
+	@echo "==> removing $(VENV), $(CLASSROOM) and $(SITE)"
+	rm -rf $(VENV) $(CLASSROOM) $(SITE)
 
 $(HAVE_LEARNER): requirements.txt tools/make_env.sh
 	@$(MAKE_ENV) $(VENV) $(LEARNER)
@@ -127,6 +162,15 @@ $(HAVE_LEARNER): requirements.txt tools/make_env.sh
 $(HAVE_DEVELOPER): requirements.txt requirements-dev.txt tools/make_env.sh
 	@$(MAKE_ENV) $(VENV) $(DEVELOPER)
 	@touch $(HAVE_LEARNER) $@
+
+# What a teacher needs, and what builds the site: beside the learner's environment, never in it.
+$(HAVE_CLASSROOM): $(HAVE_LEARNER) requirements-classroom.txt tools/make_env.sh
+	@$(MAKE_ENV) $(CLASSROOM) -r requirements-classroom.txt
+	@touch $@
+
+$(HAVE_SITE): $(HAVE_LEARNER) requirements-site.txt tools/make_env.sh
+	@$(MAKE_ENV) $(SITE) -r requirements-site.txt
+	@touch $@
 
 # What a generator needs to become ONNX, out of the optional requirements.
 $(HAVE_ONNX): $(HAVE_LEARNER) requirements-extras.txt

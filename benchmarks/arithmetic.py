@@ -81,7 +81,7 @@ def gan() -> Any:
 
 
 def conditional() -> Any:
-    """The networks of recipe R7, ten classes."""
+    """The networks of lesson 3's classic recipe, ten classes."""
     networks = models.conditional_generator(10), models.conditional_discriminator(10)
     return gans.ConditionalGAN(*networks)
 

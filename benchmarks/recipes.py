@@ -40,7 +40,7 @@ class Contestant:
 
 
 def r1(seconds: float, seed: int) -> Contestant:
-    """The classic MNIST GAN of Keras' early years, as lesson 1 tells it (recipe R1).
+    """The classic MNIST GAN of Keras' early years, as lesson 1 tells it.
 
     Tanh throughout, max-pooling, z of 100 uniform on [-1, 1], SGD 0.001 with Nesterov
     momentum 0.9 for both, batch of 128; the discriminator moves on real and fake as one

@@ -6,6 +6,7 @@ module that needs it is imported. Those that a lesson imports, and what stands b
 
 ========================  ====================================================================
 runtime, runs             the machine: profile, device, seeds, strategy; a run's folder, export
+colab                     a session of Google Colab: what is missing there; Google Drive
 datasets, streaming       pictures with labels, in batches; the slower ways, to compare
 models, face_models       builders of networks, each after a paper or a lesson
 vae_models, anime_models  the same, of lessons 4 and 5
@@ -19,7 +20,8 @@ clinic                    train under observation, and draw the chart
 scores, metrics           measure what a generator makes: in one table; one by one
 latent, directions        walks and sums of codes; directions that mean something, measured
 inversion                 the code that a GAN would draw a given picture from
-plotting, widgets         figures; sliders and buttons
+plotting, score_figures   figures: of samples, losses, games; of scores
+widgets                   sliders and buttons
 playground                the same controls without a screen; the figure beside the sliders
 ========================  ====================================================================
 

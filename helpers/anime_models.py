@@ -18,7 +18,7 @@ layers = keras.layers
 
 
 def dcgan_generator(latent_dim: int = 128, capacity: int = 32) -> keras.Model:
-    """The classic generator of anime faces (recipe R5): upsampling, then 3×3 convolutions.
+    """The classic generator of anime faces (lesson 5): upsampling, then 3×3 convolutions.
 
     Most of its work is done at full size, so it is far more expensive than one of transposed
     convolutions with as many weights. After DCGAN (Radford et al., 2015, arXiv:1511.06434).
@@ -43,7 +43,7 @@ def dcgan_generator(latent_dim: int = 128, capacity: int = 32) -> keras.Model:
 
 
 def dcgan_discriminator(capacity: int = 32) -> keras.Model:
-    """The classic discriminator of anime faces (recipe R5); see :func:`dcgan_generator`.
+    """The classic discriminator of anime faces (lesson 5); see :func:`dcgan_generator`.
 
     Five 3×3 convolutions, each with LeakyReLU and Dropout, all but the first with
     BatchNormalization.
@@ -61,7 +61,7 @@ def dcgan_discriminator(capacity: int = 32) -> keras.Model:
 
 
 def vae_gan_encoder(latent_dim: int = 256, capacity: int = 16) -> keras.Model:
-    """The classic VAE-GAN's encoder (recipe R6): pictures to [mean, log-variance].
+    """The classic VAE-GAN's encoder (lesson 5): pictures to [mean, log-variance].
 
     The log-variance ends in tanh, so that no code can be surer than a variance of 1/e ≈ 0.37 or
     less sure than e.
@@ -88,7 +88,7 @@ def vae_gan_encoder(latent_dim: int = 256, capacity: int = 16) -> keras.Model:
 
 
 def vae_gan_generator(latent_dim: int = 256, capacity: int = 16) -> keras.Model:
-    """The classic VAE-GAN's generator, or decoder (recipe R6): five transposed convolutions."""
+    """The classic VAE-GAN's generator, or decoder (lesson 5): five transposed convolutions."""
     checks.whole("CAPACITY", capacity)
     z = keras.Input((latent_dim,))
     x = layers.Reshape((2, 2, 16 * capacity))(layers.Dense(2 * 2 * 16 * capacity)(z))
@@ -103,7 +103,7 @@ def vae_gan_generator(latent_dim: int = 256, capacity: int = 16) -> keras.Model:
 
 
 def vae_gan_discriminator(capacity: int = 16) -> keras.Model:
-    """The classic VAE-GAN's discriminator (recipe R6): four strided 5×5 convolutions."""
+    """The classic VAE-GAN's discriminator (lesson 5): four strided 5×5 convolutions."""
     checks.whole("CAPACITY", capacity)
     picture = keras.Input((64, 64, 3))
     x = picture

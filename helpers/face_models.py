@@ -15,7 +15,7 @@ layers = keras.layers
 
 
 def dcgan_generator(latent_dim: int = 100, capacity: int = 64) -> keras.Model:
-    """The classic 32×32 generator (recipe R3): transposed convolutions after DCGAN.
+    """The classic 32×32 generator (lesson 2): transposed convolutions after DCGAN.
 
     "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
     Networks" (Radford et al., 2015, arXiv:1511.06434). All weights start from N(0, 0.02).
@@ -35,7 +35,7 @@ def dcgan_generator(latent_dim: int = 100, capacity: int = 64) -> keras.Model:
 
 
 def dcgan_discriminator(capacity: int = 64) -> keras.Model:
-    """The classic 32×32 discriminator (recipe R3); see :func:`dcgan_generator`."""
+    """The classic 32×32 discriminator (lesson 2); see :func:`dcgan_generator`."""
     checks.whole("CAPACITY", capacity)
     picture = keras.Input((32, 32, 3))
     x = layers.LeakyReLU(negative_slope=0.2)(_shrink(picture, capacity, 5, _small()))
@@ -46,14 +46,14 @@ def dcgan_discriminator(capacity: int = 64) -> keras.Model:
 
 
 def encoder_block(x: Any, filters: int, kernel: int = 5) -> Any:
-    """Recipe R2's block that halves a picture: two convolutions, each with BatchNormalization."""
+    """The minimal GAN's block that halves a picture: two convolutions, each normalised."""
     x = layers.BatchNormalization()(layers.Conv2D(filters, kernel, padding="same")(x))
     x = layers.BatchNormalization()(layers.Conv2D(filters, kernel, strides=2, padding="same")(x))
     return layers.LeakyReLU(negative_slope=0.3)(x)
 
 
 def decoder_block(x: Any, filters: int, kernel: int = 5) -> Any:
-    """Recipe R2's block that doubles a picture: a transposed convolution and its norm."""
+    """The minimal GAN's block that doubles a picture: a transposed convolution and its norm."""
     x = layers.Conv2DTranspose(filters, kernel, strides=2, padding="same")(x)
     return layers.LeakyReLU(negative_slope=0.3)(layers.BatchNormalization()(x))
 
@@ -61,7 +61,7 @@ def decoder_block(x: Any, filters: int, kernel: int = 5) -> Any:
 def minimal_generator(
     latent_dim: int = 100, capacity: int = 16, kernel: int = 5, image_size: int = 64
 ) -> keras.Model:
-    """The generator of the classic minimal GAN for faces (recipe R2).
+    """The generator of the classic minimal GAN for faces (lesson 2).
 
     Args:
         latent_dim: numbers in z.
@@ -84,7 +84,7 @@ def minimal_generator(
 
 
 def minimal_discriminator(capacity: int = 16, kernel: int = 5, image_size: int = 64) -> keras.Model:
-    """The discriminator of the classic minimal GAN (recipe R2); see :func:`minimal_generator`."""
+    """The discriminator of the classic minimal GAN (lesson 2); see :func:`minimal_generator`."""
     checks.whole("CAPACITY", capacity)
     halvings = doublings(image_size)
     x = picture = keras.Input((image_size, image_size, 3))

@@ -81,7 +81,7 @@ class ConditionalGAN(GAN):
     Both networks take the one-hot label as a second input. *How* they use it is their own
     affair: see :func:`helpers.models.character_generator`, whose label joins z,
     :func:`helpers.models.conditional_discriminator`, which turns it into planes beside the
-    picture's channels (recipe R7), and :func:`helpers.models.projection_discriminator`
+    picture's channels (lesson 3), and :func:`helpers.models.projection_discriminator`
     ("cGANs with Projection Discriminator", Miyato and Koyama, 2018, arXiv:1802.05637).
     Fakes are drawn with the labels of the real batch, so that classes are as frequent.
 

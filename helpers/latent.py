@@ -197,7 +197,7 @@ def along(z: ArrayLike, direction: ArrayLike, steps: ArrayLike) -> Array:
 
 
 def combinations(a: ArrayLike, b: ArrayLike) -> dict[str, Array]:
-    """Sum, difference, product and mean of two codes or of pairs of codes, as recipe R8 has them.
+    """Sum, difference, product and mean of two codes or of pairs of codes, as lesson 6 has them.
 
     For independent normal codes the lengths are √(2d), √(2d), √d and √(d/2), in the mean of the
     squares; but |a − b| has no number below 0, as no normal code does.

@@ -36,7 +36,7 @@ def points_discriminator(width: int = 64) -> keras.Model:
 
 
 def classic_generator(latent_dim: int = 100) -> keras.Model:
-    """The classic MNIST generator (recipe R1): dense layers, upsampling, tanh throughout.
+    """The classic MNIST generator (lesson 1): dense layers, upsampling, tanh throughout.
 
     Maps z (n, ``latent_dim``), uniform on [-1, 1], to pictures (n, 28, 28, 1) in [-1, 1].
     """
@@ -58,7 +58,7 @@ def classic_generator(latent_dim: int = 100) -> keras.Model:
 
 
 def classic_discriminator() -> keras.Model:
-    """The classic MNIST discriminator (recipe R1): convolutions, max-pooling, tanh.
+    """The classic MNIST discriminator (lesson 1): convolutions, max-pooling, tanh.
 
     Maps pictures (n, 28, 28, 1) to logits (n, 1). The original ends in a sigmoid; here
     the loss applies it, which is the same function computed without overflow.
@@ -149,7 +149,7 @@ class LabelPlanes(keras.layers.Layer):
 def conditional_generator(
     classes: int, latent_dim: int = 96, channels: int = 1, *, dropout: float = 0.5
 ) -> keras.Model:
-    """The classic conditional generator (recipe R7): the one-hot label joins z.
+    """The classic conditional generator (lesson 3): the one-hot label joins z.
 
     Maps [z (n, ``latent_dim``), labels (n, ``classes``)] to pictures (n, 28, 28, ``channels``)
     in [-1, 1].
@@ -167,7 +167,7 @@ def conditional_generator(
 def conditional_discriminator(
     classes: int, channels: int = 1, *, dropout: float = 0.5
 ) -> keras.Model:
-    """The classic conditional discriminator (recipe R7): the label as planes beside the picture.
+    """The classic conditional discriminator (lesson 3): the label as planes beside the picture.
 
     Maps [pictures (n, 28, 28, ``channels``), labels (n, ``classes``)] to logits (n, 1).
     """
@@ -225,6 +225,6 @@ def projection_discriminator(classes: int) -> keras.Model:
 
 
 def _after(x: Any, dropout: float) -> Any:
-    """BatchNormalization, LeakyReLU and, if wanted, Dropout after a layer (recipe R7)."""
+    """BatchNormalization, LeakyReLU and, if wanted, Dropout after a layer (lesson 3)."""
     x = layers.LeakyReLU(negative_slope=0.2)(layers.BatchNormalization()(x))
     return layers.Dropout(dropout)(x) if dropout else x

@@ -3,12 +3,12 @@
 They come in the files, layouts and names of the real ones, with attributes that are true of
 every picture. A seed and an index give the same picture on every machine.
 
-| name | what is drawn | by whom |
-|---|---|---|
-| ``celeba`` | portraits, 178×218, 18 of CelebA's attributes | ToonHead by Johan Melin, CC BY 4.0, with changes; see :mod:`helpers.portraits` |
-| ``anime`` | anime faces, 64×64, 26 attributes | parts of our own; see :mod:`helpers.anime` |
-| ``emnist`` | characters of EMNIST's 47 classes, 28×28 | Hershey's fonts; see :mod:`helpers.characters` |
-"""  # noqa: E501
+- ``celeba``: portraits, 178×218, 18 of CelebA's attributes; ToonHead by Johan Melin, CC BY 4.0,
+  with changes; see :mod:`helpers.portraits`
+- ``anime``: anime faces, 64×64, 26 attributes; parts of our own; see :mod:`helpers.anime`
+- ``emnist``: characters of EMNIST's 47 classes, 28×28, of Hershey's fonts; see
+  :mod:`helpers.characters`
+"""
 
 import contextlib
 import importlib.metadata

@@ -114,7 +114,7 @@ def in_phases(phases: Mapping[int, Schedule]) -> Schedule:
     """A schedule that changes: ``{first step: schedule}``, the first key 0.
 
     Example:
-        Recipe R5 B, where first the generator and then the discriminator has every 4th step:
+        Lesson 5's schedule B: the generator has every 4th step, later the discriminator:
 
         >>> in_phases({0: every(gen=4), 2000: every(disc=4)})
 

@@ -24,7 +24,7 @@ MOMENTUM = 0.9
 def celeba_vae_encoder(
     latent_dim: int = 512, capacity: int = 32, image_shape: Shape = CELEBA
 ) -> keras.Model:
-    """The classic convolutional encoder (recipe R4): four convolutions, each pooled by 2.
+    """The classic convolutional encoder (lesson 4): four convolutions, each pooled by 2.
 
     Both heads end in a BatchNormalization, as in the original: over a batch each number of the
     mean then has the mean 0 and, unless it is learned away, the spread 1.
@@ -55,7 +55,7 @@ def celeba_vae_encoder(
 def celeba_vae_decoder(
     latent_dim: int = 512, capacity: int = 32, image_shape: Shape = CELEBA
 ) -> keras.Model:
-    """The classic decoder (recipe R4): four times doubled, cut to fit, convolved.
+    """The classic decoder (lesson 4): four times doubled, cut to fit, convolved.
 
     See :func:`celeba_vae_encoder` for the arguments.
     """

@@ -66,7 +66,7 @@ class VAE(_Autoencoder, training.SteppedModel):
         decoder: z (n, latent_dim) to pictures in [-1, 1].
         beta: weight of the KL term.
         reduction: ``"sum"``: half the squared error summed over each picture; ``"mean"``:
-            the mean squared error (recipe R4, with ``beta=1e-4``). See :func:`squared_error`.
+            the mean squared error (lesson 4, with ``beta=1e-4``). See :func:`squared_error`.
         ema_decay: decay of a moving average of the decoder; 0 keeps none.
         seed: of the noise.
 
@@ -160,7 +160,7 @@ class VAEGAN(_Autoencoder, AdversarialModel):
     The discriminator is shown real, reconstructed and sampled pictures; each of the three is
     a batch of its own. With ``similarity="features"``, as in the paper, two pictures are
     alike if a layer of the discriminator describes them alike; with ``"pixels"``, as in
-    recipe R6, if their pixels are. Which loss moves which network:
+    lesson 5's classic one, if their pixels are. Which loss moves which network:
 
     ==================  =============  ===========================  ===============
     loss                encoder        generator                    discriminator

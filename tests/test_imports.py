@@ -18,12 +18,12 @@ ORDER = """
     widgets playground named_directions clinic
     scores tstr reports intervals samples metrics pixels pretrained
     feature_networks
-    runtime streaming datasets downloads sources prepare
+    colab runtime streaming datasets downloads sources prepare
     standins characters allographs portraits anime collage layouts image_set decoding readers
     inversion vae_models anime_models cycle_models models face_models classifiers cyclegan vaes
     gans losses adversarial training checkpoints
     replicas mid_epoch model_state archives export runs symptoms illnesses monitors statistics
-    neighbours directions latent plotting
+    neighbours directions latent score_figures plotting
 """.split()  # noqa: SIM905
 LEAVES = ["checks", "files", "waiting", "_backend"]
 

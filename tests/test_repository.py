@@ -87,7 +87,7 @@ def test_pinned_sets_lie_in_the_ranges(which, name):
     if which == "lowest":
         bound = next(s.version for s in ALL[name].specifier if s.operator == ">=")
         lowest = min(Version(s.version) for p in pins for s in p.specifier)
-        assert lowest == Version(bound), "requirements were changed: make pins, make lowest"
+        assert lowest == Version(bound), "requirements were changed: make pins, make test-lowest"
 
 
 PACKAGE_OF = {
@@ -115,7 +115,8 @@ def imported(source):
 
 def test_what_is_imported_is_required():
     learner = requirements("requirements.txt")
-    optional = {*requirements("requirements-extras.txt"), "torch"}  # torch: to compare speed with
+    optional = requirements("requirements-extras.txt", "requirements-classroom.txt")
+    optional = {*optional, "torch"}  # torch: to compare speed with
     sources = {p: p.read_text() for d in ("helpers", "tools", "benchmarks", "tests")
                for p in (ROOT / d).rglob("*.py")}  # fmt: skip
     for path in LESSONS:
@@ -286,14 +287,17 @@ def test_every_target_is_described_or_internal():
     assert {"help", "lab", "run", "test", "lint", "format", "bench"} <= set(phony)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", ".ci/run"])
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/colab.md", "docs/ec2.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ".ci/run"])
 def test_the_targets_that_the_pages_name_exist(page):
     named = set(re.findall(r"(?:`|^ *|\n *)make ([a-z][a-z-]*)", (ROOT / page).read_text()))
     assert named, "no target is named"
     assert named <= documented_targets().keys()
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "data/README.md", "LICENSE"])
+@pytest.mark.parametrize("page", [*PAGES, "data/README.md", "assignments/README.md", "LICENSE"])
 def test_the_files_that_the_pages_link_exist(page):
     file = ROOT / page
     for target in re.findall(r"\]\(([^)#\s]+)", file.read_text()):

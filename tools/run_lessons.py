@@ -36,6 +36,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any, TextIO
 
+import alt_texts
 import nbformat
 import psutil
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -46,7 +47,8 @@ from nbconvert.exporters import HTMLExporter
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROFILES = ("smoke", "quick", "full")
-SAMPLE_SECONDS = 0.2  # between two looks at the kernel's memory
+SAMPLE_SECONDS = 0.2  # at least, between two looks at the kernel's memory
+SAMPLE_SHARE = 1 / 30  # of the time, at most: adding up the pages of a large process takes a while
 LINE_SECONDS = 15.0  # between two lines of progress where no line can be rewritten
 LINE_CELLS = 5
 WIDTH = 100
@@ -72,8 +74,10 @@ class ThisPython(KernelSpecManager):
     The specification that is installed as "python3" may start another environment's Python.
     """
 
+    python = sys.executable  # tools/like_colab.py sets another one
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
@@ -148,11 +152,13 @@ class Watch(threading.Thread):
     def run(self) -> None:
         ticked = time.monotonic()
         while True:
+            began = time.monotonic()
             self._progress.memory = self.sample()
+            took = time.monotonic() - began
             if time.monotonic() - ticked >= 1.0:
                 ticked = time.monotonic()
                 self._progress.tick()
-            if self._done.wait(SAMPLE_SECONDS):
+            if self._done.wait(max(SAMPLE_SECONDS, took / SAMPLE_SHARE)):
                 return
 
     def sample(self) -> float:
@@ -311,6 +317,7 @@ def write(
     """Write the executed copy, its HTML and, if asked for, the notebook itself."""
     out.mkdir(parents=True, exist_ok=True)
     tidy(notebook)
+    alt_texts.put(notebook, alt_texts.texts_of(path.stem))
     nbformat.write(notebook, out / path.name)
     if html:
         exporter = HTMLExporter(embed_images=True)
