@@ -47,7 +47,8 @@ def grading(name: str, count: int, classroom: pathlib.Path) -> None:
         (folder / "in").mkdir()
         python = classroom / "bin" / "python"
         out = ["--out", str(folder / "release")]
-        subprocess.run([python, "tools/assignments.py", name, *out], cwd=ROOT, check=True)
+        make = [python, "tools/assignments.py", name, *out]
+        subprocess.run(make, cwd=ROOT, check=True, capture_output=True)
         hand_in(name, folder / "in", folder / "release" / name / f"{name}.ipynb", count)
         began = time.monotonic()
         command = [python, "tools/grade.py", folder / "in", "--out", folder / "out"]

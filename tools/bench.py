@@ -45,7 +45,7 @@ SETTINGS = {
     "grading": "",
 }
 """Every benchmark, in the order in which they run, with settings that give a steady figure."""
-PROGRESS = re.compile(r"round \d+ of \d+|.*: training for |.*\r|.*\d+ %\|")
+PROGRESS = re.compile(r"(round )? *\d+ of \d+\b|look at |.*: training for |.*\r|.*\d+ %\|")
 """Lines that only tell how far a benchmark is."""
 LIST = "Each is one program in `benchmarks/`; `make bench` runs them all and writes this page."
 
