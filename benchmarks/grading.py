@@ -62,7 +62,6 @@ def grading(name: str, count: int, classroom: pathlib.Path) -> None:
 
 def spread(name: str, seeds: int) -> None:
     """The numbers of an assignment's ``trained_result`` for several seeds."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.chdir(ROOT)
     names: dict[str, object] = {"__name__": name}
     with contextlib.redirect_stdout(io.StringIO()):

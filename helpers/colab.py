@@ -38,14 +38,14 @@ def start(*, drive: bool = False) -> None:
 
 def lacking() -> list[str]:
     """The lines of ``requirements.txt`` on those of ``LACKING`` that are not installed."""
-    return [line for name, line in _required().items() if name in LACKING and not _version(name)]
+    return [line for name, line in required().items() if name in LACKING and not _version(name)]
 
 
 def install(requirements: list[str]) -> None:
     """Install packages beside what is there, none of which is replaced by another version."""
     if not requirements:
         return
-    versions = {name: _version(name) for name in _required()}
+    versions = {name: _version(name) for name in required()}
     with tempfile.TemporaryDirectory() as folder:
         keep = pathlib.Path(folder) / "keep.txt"
         keep.write_text("".join(f"{name}=={v}\n" for name, v in versions.items() if v))
@@ -75,8 +75,8 @@ def keep_in_drive() -> str:
     return f"runs and data are kept in {folder}"
 
 
-def _required() -> dict[str, str]:
-    """Name and line of each requirement of the lessons."""
+def required() -> dict[str, str]:
+    """Name and line of each of the lessons' requirements, as ``requirements.txt`` has them."""
     lines = (COURSE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     return {m[0]: line for line in lines if (m := re.match(r"[\w.-]+", line))}
 

@@ -18,7 +18,7 @@ NEVER = ("tensorflow", "keras", "numpy", "ipywidgets", "jupyterlab")
 @pytest.fixture
 def session(tmp_path, monkeypatch):
     """A Colab session: which packages are there, what pip is told, and a Drive to mount."""
-    there = dict.fromkeys(colab._required(), "9.9")
+    there = dict.fromkeys(colab.required(), "9.9")
     session = SimpleNamespace(there=there, pip=[], kept="", returncode=0, mounted=[])
 
     def version(name):

@@ -23,6 +23,10 @@ from typing import NamedTuple
 import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from helpers.files import whole
+
 NONE_YET = "https://github.com/OWNER/gan-notebooks"
 """Stands in pyproject.toml until the repository has a public place."""
 LINK = "[Open in Colab]"
@@ -123,9 +127,8 @@ def write_lesson(file: pathlib.Path, address: Address) -> bool:
     if new == (notebook.cells[0].source, first.source):
         return False
     notebook.cells[0].source, first.source = new
-    beside = file.with_name(f".{file.name}.new")
-    nbformat.write(notebook, beside)
-    beside.replace(file)
+    with whole(file) as beside:
+        nbformat.write(notebook, beside)
     return True
 
 
@@ -133,7 +136,8 @@ def write_header(file: pathlib.Path, address: Address) -> None:
     """Put the address into what every assignment that is handed out begins with."""
     notebook = nbformat.read(file, as_version=4)
     notebook.cells[-1].source = address.header_cell()
-    nbformat.write(notebook, file)
+    with whole(file) as beside:
+        nbformat.write(notebook, beside)
 
 
 def write_template(file: pathlib.Path, address: Address) -> None:

@@ -20,6 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from helpers.files import whole
+
 FILE = ROOT / "docs" / "alt_texts.json"
 LEAST = 40  # characters of a text that says something
 
@@ -83,9 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for path in options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook, texts = nbformat.read(path, as_version=4), texts_of(path.stem)
         if not options.check and put(notebook, texts):
-            beside = path.with_name(f".{path.name}.new")
-            nbformat.write(notebook, beside)
-            beside.replace(path)
+            with whole(path) as new:
+                nbformat.write(notebook, new)
         for fault in faults(notebook, texts):
             missing += 1
             print(f"{path.name}, {fault}", file=sys.stderr)

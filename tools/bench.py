@@ -12,7 +12,6 @@ measured on. The page is written from ``build/benchmarks/results/<name>.json``.
 import argparse
 import datetime as dt
 import json
-import os
 import pathlib
 import platform
 import re
@@ -26,6 +25,10 @@ from typing import Any
 import psutil
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from helpers.waiting import cores
+
 RESULTS = ROOT / "build" / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 OUT = "build/benchmarks"
@@ -75,12 +78,11 @@ def gpus() -> list[str]:
 
 def machine() -> str:
     """What figures are measured on, in one line."""
-    cores = psutil.Process().cpu_affinity() if hasattr(psutil.Process, "cpu_affinity") else None
     cards = ", ".join(gpus()) or "no GPU"
     memory = psutil.virtual_memory().total / 2**30
     versions = {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")}
     return (
-        f"{len(cores) if cores else os.cpu_count()} cores of {processor()}, {memory:.0f} GiB, "
+        f"{cores()} cores of {processor()}, {memory:.0f} GiB, "
         f"{cards}; {platform.system()}, Python {platform.python_version()}, "
         + ", ".join(f"{name} {version}" for name, version in versions.items())
     )

@@ -24,11 +24,15 @@ import address
 import run_lessons
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from helpers import colab
+
 PLACE = ROOT / "build" / "colab"
 ENVIRONMENT = ROOT / "build" / "env-colab"
 CONSTRAINTS = ROOT / "constraints" / "colab.txt"
-NOT_THERE = ("dicebear", "resvg", "Hershey", "jupyterlab")
-"""How the lines of requirements.txt begin that Colab does not fulfil."""
+NOT_THERE = {*colab.LACKING, "jupyterlab"}
+"""The requirements of the lessons that Colab does not fulfil."""
 STAND_IN = {
     "google/colab/__init__.py": "",
     "google/colab/drive.py": "def mount(place):\n    print('Mounted at', place)\n",
@@ -38,11 +42,9 @@ STAND_IN = {
 
 def make_environment() -> pathlib.Path:
     """The Python of an environment with what Colab has, and without what it has not."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    there = [line for line in lines if line[:1].isalpha() and not line.startswith(NOT_THERE)]
+    there = {name: line for name, line in colab.required().items() if name not in NOT_THERE}
     pinned = re.findall(r"^([\w-]+)==", CONSTRAINTS.read_text(encoding="utf-8"), re.MULTILINE)
-    names = {line: re.split("[<>=]", line)[0] for line in there}
-    chosen = [names[line] if names[line] in pinned else line for line in there]
+    chosen = [name if name in pinned else line for name, line in there.items()]
     PLACE.mkdir(parents=True, exist_ok=True)
     (PLACE / "requirements.txt").write_text("\n".join(chosen), encoding="utf-8")
     make_env = ["sh", str(ROOT / "tools" / "make_env.sh"), str(ENVIRONMENT)]
@@ -94,15 +96,14 @@ def run(
     """Run lessons in Colab's manner; everything happens in ``place``."""
     shutil.rmtree(place, ignore_errors=True)
     url = make_repository(place / "repository")
-    run_lessons.ThisPython.python = str(python)
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(stand_in(place / "stand-in"))
     try:
         copies = [as_downloaded(lesson, place / "content", url) for lesson in lessons]
         folders = {"out": place / "out", "runs": place / "runs"}
-        return [run_lessons.run_lesson(c, profile=profile, html=False, **folders) for c in copies]
+        asked = {"profile": profile, "html": False, "python": str(python), **folders}
+        return [run_lessons.run_lesson(copy, **asked) for copy in copies]
     finally:
-        run_lessons.ThisPython.python = sys.executable
         os.environ.pop("PYTHONPATH")
         if before is not None:
             os.environ["PYTHONPATH"] = before

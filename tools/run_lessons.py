@@ -39,13 +39,19 @@ from typing import IO, Any, TextIO
 import alt_texts
 import nbformat
 import psutil
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert.exporters import HTMLExporter
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from kernels import OneKernel
+
+from helpers.files import whole
+from helpers.waiting import cores
+
 PROFILES = ("smoke", "quick", "full")
 SAMPLE_SECONDS = 0.2  # at least, between two looks at the kernel's memory
 SAMPLE_SHARE = 1 / 30  # of the time, at most: adding up the pages of a large process takes a while
@@ -66,19 +72,6 @@ class Result:
     peak_memory_gib: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
     error: str = ""
-
-
-class ThisPython(KernelSpecManager):
-    """Answers every request for a kernel with the Python that runs this script.
-
-    The specification that is installed as "python3" may start another environment's Python.
-    """
-
-    python = sys.executable  # tools/like_colab.py sets another one
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        argv = [self.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
 class Progress:
@@ -185,8 +178,9 @@ def run_lesson(
     html: bool = True,
     update: bool = False,
     stream: TextIO | None = None,
+    python: str = sys.executable,
 ) -> Result:
-    """Execute one notebook, write its executed copy, and measure."""
+    """Execute one notebook by the kernel of a Python, write its executed copy, and measure."""
     stream = stream or sys.stdout
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -202,7 +196,7 @@ def run_lesson(
     started = time.time()
     with tempfile.TemporaryFile() as log:
         try:
-            execute(notebook, path, profile, runs, progress, result, log)
+            execute(notebook, path, profile, runs, progress, result, log, python)
         except KeyboardInterrupt:
             progress.end("interrupted")
             raise
@@ -234,12 +228,13 @@ def execute(
     progress: Progress,
     result: Result,
     log: IO[bytes],
+    python: str,
 ) -> None:
     """Run all cells in a fresh kernel; minutes and memory are noted in ``result``."""
     environment = dict(os.environ, GAN_PROFILE=profile, GAN_RUNS=str(runs), GAN_HEADLESS="1")
     environment["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # a warning of no use to a learner
     environment.pop("MPLBACKEND", None)  # figures belong into the notebook
-    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=OneKernel(python))
     client = NotebookClient(notebook, km=manager, timeout=None, coalesce_streams=True)
     watch = None
     start = time.monotonic()
@@ -328,9 +323,8 @@ def write(
         (out / f"{path.stem}.html").write_text(page, encoding="utf-8")
     if update:
         drop_widgets(notebook)
-        beside = path.with_name(f".{path.name}.new")
-        nbformat.write(notebook, beside)
-        beside.replace(path)
+        with whole(path) as beside:
+            nbformat.write(notebook, beside)
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
@@ -387,9 +381,7 @@ def summary(results: Sequence[Result], profile: str) -> dict[str, Any]:
     return {
         "profile": profile,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "cores": len(psutil.Process().cpu_affinity())
-        if hasattr(psutil.Process, "cpu_affinity")
-        else psutil.cpu_count(),
+        "cores": cores(),
         "platform": platform.platform(),
         "versions": versions,
         "lessons": [asdict(r) for r in results],

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 import nbformat
 import psutil
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from kernels import OneKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 
@@ -58,19 +58,6 @@ class Room:
     read_only: Sequence[pathlib.Path] = ()
     hidden: Sequence[pathlib.Path] = ()
     confined: bool = False
-
-
-class OneKernel(KernelSpecManager):
-    """Answers every request for a kernel with one command."""
-
-    def __init__(self, argv: list[str]) -> None:
-        super().__init__()
-        self.argv = argv
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(
-            argv=self.argv, display_name="Python 3", language="python", interrupt_mode="message"
-        )
 
 
 def launcher(room: Room, limits: Limits) -> list[str]:
@@ -157,8 +144,7 @@ def run(
     """
     token = uuid.uuid4().hex
     values = environment(room, (extra or {}) | {MARK: token})
-    kernel = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    specification = OneKernel([*launcher(room, limits), *kernel])
+    specification = OneKernel(str(python), launcher(room, limits), interrupt_mode="message")
     transport = "tcp" if sys.platform == "win32" else "ipc"
     manager = AsyncKernelManager(
         kernel_name="python3",
