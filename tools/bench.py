@@ -48,6 +48,10 @@ SETTINGS = {
     "grading": "",
 }
 """Every benchmark, in the order in which they run, with settings that give a steady figure."""
+BUSY_SECONDS = 3.0
+"""How long the processor is watched before each benchmark, in seconds."""
+BUSY_PERCENT = 10.0
+"""What other programs may take of all cores before a result is said to have been disturbed."""
 PROGRESS = re.compile(r"(round )? *\d+ of \d+\b|look at |.*: training for |.*\r|.*\d+ %\|")
 """Lines that only tell how far a benchmark is."""
 LIST = "Each is one program in `benchmarks/`; `make bench` runs them all and writes this page."
@@ -91,7 +95,7 @@ def machine() -> str:
 def run(name: str, settings: str) -> dict[str, Any]:
     """Run one benchmark, with its output on the screen, too; what there is to tell of it."""
     command = ["benchmarks/" + name + ".py", *settings.split()]
-    load, began = psutil.getloadavg()[0], time.monotonic()
+    busy, began = psutil.cpu_percent(interval=BUSY_SECONDS), time.monotonic()
     lines = []
     with subprocess.Popen(
         [sys.executable, "-u", *command],
@@ -111,7 +115,7 @@ def run(name: str, settings: str) -> dict[str, Any]:
         "minutes": (time.monotonic() - began) / 60,
         "code": process.returncode,
         "output": "\n".join(lines).strip(),
-        "load": load,
+        "busy": busy,
         "day": dt.date.today().isoformat(),
         "machine": machine(),
     }
@@ -122,8 +126,11 @@ def section(result: dict[str, Any]) -> str:
     notes = [f"{result['day']}, {result['minutes']:.1f} minutes, on {result['machine']}."]
     if result["code"]:
         notes += [f"**It ended with {result['code']}: a bound was missed, or it could not run.**"]
-    if result["load"] > 0.5:
-        notes += [f"Other programs were running (load {result['load']:.1f}): times are too long."]
+    if result["busy"] > BUSY_PERCENT:
+        notes += [
+            f"Before it began, other programs kept the processor {result['busy']:.0f} % busy: "
+            "times are too long."
+        ]
     return (
         f"## {result['name']}\n\n{question(result['name'])}\n\n    {result['command']}\n\n"
         f"{' '.join(notes)}\n\n```text\n{result['output']}\n```\n"
