@@ -210,6 +210,15 @@ def test_the_theme_has_buttons_only_once_the_repository_has_an_address(monkeypat
     assert "colab_url" in theme["launch_buttons"]
 
 
+def test_an_arrow_of_the_menu_says_whose_pages_it_unfolds():
+    menu = '<a href="#">What is here</a><details{}><summary><span></span></summary>'
+    named = '<a href="#">What is here</a><details{}><summary aria-label="What is here: its pages">'
+    for state in ("", ' open="open"'):
+        assert build_site.named_arrows(menu.format(state)).startswith(named.format(state))
+    written = "<details><summary>A solution</summary>"
+    assert build_site.named_arrows(written) == written
+
+
 # ---------------------------------------------------------------------------- faults of a site
 
 
@@ -222,6 +231,7 @@ def site(tmp_path):
     (tmp_path / "index.html").write_text(
         '<link rel="stylesheet" href="style.css?v=1"><img src="b.png" alt="A dot.">'
         '<a href="a/page.html#here">a</a><a href="https://arxiv.org/abs/1">paper</a>'
+        '<summary aria-label="a: its pages"><i></i></summary><summary>A solution</summary>'
     )
     (tmp_path / "a" / "page.html").write_text('<h1 id="here">b</h1><a href="../index.html">up</a>')
     return tmp_path
@@ -245,6 +255,7 @@ def test_a_sound_site_has_no_faults(site):
         ('<a href="#there">', "#there: no such place"),
         ('<img src="b.png">', "no alt text for b.png"),
         ('<img src="b.png" alt=" ">', "no alt text for b.png"),
+        ("<summary><i></i></summary>", "index.html: no name for what unfolds something"),
     ],
 )
 def test_each_fault_of_a_site_is_found(site, addition, fault):

@@ -34,9 +34,9 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 OUT = "build/benchmarks"
 SETTINGS = {
     "mnist_quality": f"--seconds 60 --out {OUT}/mnist_quality",
-    "training": "--rounds 3 --steps 150",
-    "precision": f"--seeds 0 1 2 3 --steps 300 --out {OUT}/precision",
-    "faces": f"--variants recommended classic --steps 1000 --out {OUT}/faces",
+    "training": "--networks recommended --rounds 3 --steps 1000",
+    "precision": f"--precisions float32 mixed_bfloat16 --steps 300 --out {OUT}/precision",
+    "faces": f"--variants recommended --marks 2000 4000 8000 12000 20000 28000 --out {OUT}/faces",
     "streaming": f"--rounds 5 --seconds 2 --out {OUT}/streaming.json",
     "standins": "--count 4000",
     "scoring": "",

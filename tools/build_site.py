@@ -320,11 +320,22 @@ def build(source: pathlib.Path, out: pathlib.Path) -> None:
         raise CannotError("Sphinx found the faults above.")
     for path in (out / "_static").glob("*macros.html"):  # the theme's own templates: no pages
         path.unlink()
+    for path in out.rglob("*.html"):
+        path.write_text(named_arrows(path.read_text(encoding="utf-8")), encoding="utf-8")
     for path, notebook in lessons().items():  # for those who want to run it, so without outputs
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         write(out / "_sources" / "notebooks" / path.name, nbformat.writes(notebook))
+
+
+def named_arrows(page: str) -> str:
+    """A page in which the menu's arrows say to a screen reader whose pages they unfold."""
+    return re.sub(
+        r">([^<>]+)</a><details([^>]*)><summary>",
+        r'>\1</a><details\2><summary aria-label="\1: its pages">',
+        page,
+    )
 
 
 # ------------------------------------------------------------------------------ its faults
@@ -338,7 +349,8 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.files: list[str] = []  # which a browser fetches by itself
         self.ids: set[str] = set()
-        self.mute: list[str] = []  # pictures without a text
+        self.mute: list[str] = []  # what a screen reader has no words for
+        self.fold: str | None = None  # the words of what unfolds something, while it is read
         self.feed(text)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -351,9 +363,21 @@ class Page(HTMLParser):
         elif has.get("src"):
             self.files.append(has["src"])
         if tag == "img" and not has.get("alt", "").strip():
-            self.mute.append(has.get("src", "?")[-60:])
+            self.mute.append(f"no alt text for {has.get('src', '?')[-60:]}")
+        if tag == "summary":
+            self.fold = has.get("aria-label", "")
 
     handle_startendtag = handle_starttag
+
+    def handle_data(self, data: str) -> None:
+        if self.fold is not None:
+            self.fold += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "summary" and self.fold is not None:
+            if not self.fold.strip():
+                self.mute.append("no name for what unfolds something")
+            self.fold = None
 
 
 def pages_of(folder: pathlib.Path) -> dict[pathlib.Path, Page]:
@@ -372,7 +396,7 @@ def faults(folder: pathlib.Path) -> Iterator[str]:
                 yield f"{here} fetches {name} from another machine"
         for name in [*page.links, *page.files]:
             yield from (f"{here}: {fault}" for fault in faults_of_link(path, name, pages))
-        yield from (f"{here}: no alt text for {name}" for name in page.mute)
+        yield from (f"{here}: {fault}" for fault in page.mute)
     for path in folder.rglob("*.css"):
         for name in re.findall(r"(?:url\(|@import )\s*['\"]?((?:https?:)?//[^'\")]+)",
                                path.read_text(encoding="utf-8")):  # fmt: skip
