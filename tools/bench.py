@@ -34,7 +34,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 OUT = "build/benchmarks"
 SETTINGS = {
     "mnist_quality": f"--seconds 60 --out {OUT}/mnist_quality",
-    "training": "--networks recommended --rounds 3 --steps 1000",
+    "training": "--parts ways checkpoint arithmetic --networks recommended --rounds 3 --steps 800",
     "precision": f"--precisions float32 mixed_bfloat16 --steps 300 --out {OUT}/precision",
     "faces": f"--variants recommended --marks 2000 4000 8000 12000 20000 28000 --out {OUT}/faces",
     "streaming": f"--rounds 5 --seconds 2 --out {OUT}/streaming.json",
@@ -52,7 +52,10 @@ BUSY_SECONDS = 3.0
 """How long the processor is watched before each benchmark, in seconds."""
 BUSY_PERCENT = 10.0
 """What other programs may take of all cores before a result is said to have been disturbed."""
-PROGRESS = re.compile(r"(round )? *\d+ of \d+\b|look at |.*: training for |.*\r|.*\d+ %\|")
+PROGRESS = re.compile(
+    r"(round )? *\d+ of \d+\b|look at |.*: training for |.*\r|.*\d+ %\|"
+    r"|(drawing|preparing) .*: |Continuing at step |\w+ +\d+ s +[\d,]+ steps "
+)
 """Lines that only tell how far a benchmark is."""
 LIST = "Each is one program in `benchmarks/`; `make bench` runs them all and writes this page."
 
@@ -114,7 +117,7 @@ def run(name: str, settings: str) -> dict[str, Any]:
         "command": " ".join(["python", *command]),
         "minutes": (time.monotonic() - began) / 60,
         "code": process.returncode,
-        "output": "\n".join(lines).strip(),
+        "output": re.sub(r"\n\n\n+", "\n\n", "\n".join(lines)).strip(),
         "busy": busy,
         "day": dt.date.today().isoformat(),
         "machine": machine(),
