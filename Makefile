@@ -45,7 +45,7 @@ HAVE_ONNX := $(VENV)/.have-onnx
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env lab run playground assignments grade run-distributed site test lint format address colab audit bench test-lowest test-newest in-env pins clean clean-all void
+.PHONY: help env lab run playground assignments handout grade run-distributed site test lint format address colab audit bench test-lowest test-newest in-env pins clean clean-all void
 
 help: ## List these targets
 	@echo "make lab and make run are all a learner needs:"
@@ -85,6 +85,12 @@ site: $(HAVE_SITE) ## Build the lessons as a website, with search and all pages,
 	@echo "==> building the site"
 	$(SITE)/bin/python tools/build_site.py
 
+handout: ## A zip of what is committed, for students: all of it but the assignments' answers
+	mkdir -p build
+	git archive --prefix=gan-notebooks/ -o build/gan-notebooks.zip HEAD -- . \
+	    ':(exclude)assignments/source' ':(exclude)assignments/wrong'
+	@echo "==> build/gan-notebooks.zip is for students"
+
 test: lint $(HAVE_CLASSROOM) ## Everything that has to pass: style, types, tests, and the lessons in the smoke profile
 	@echo "==> tests: pytest"
 	CLASSROOM=$(CLASSROOM) $(PY) -m pytest $(TOGETHER) $(PYTEST_FLAGS)
@@ -114,7 +120,7 @@ audit: $(HAVE_DEVELOPER) ## Ask for known weaknesses of the packages, where advi
 	@echo "==> known weaknesses: pip-audit"
 	$(PY) tools/audit.py
 
-bench: $(HAVE_LEARNER) ## Run all benchmarks, and write docs/benchmarks.md (about an hour)
+bench: $(HAVE_LEARNER) ## Run all benchmarks, and write docs/benchmarks.md (about two hours)
 	@echo "==> benchmarks; results in build/benchmarks and docs/benchmarks.md"
 	$(PY) tools/bench.py $(BENCH_FLAGS)
 
@@ -145,9 +151,10 @@ pins: $(HAVE_DEVELOPER) ## Find anew the version sets in constraints/ (after a c
 	    --custom-compile-command "make pins" \
 	    requirements.txt requirements-dev.txt --output-file constraints/newest.txt
 
-clean: ## Remove what the targets above made, but not the environment nor your runs
-	@echo "==> removing build/, the students' versions and caches"
-	rm -rf build assignments/release .pytest_cache .mypy_cache .ruff_cache
+clean: ## Remove what the targets above made, but not the environment, your runs nor build/grading
+	@echo "==> removing build/ (grades are kept), the students' versions and caches"
+	if [ -d build ]; then find build -mindepth 1 -maxdepth 1 ! -name grading -exec rm -rf {} +; fi
+	rm -rf assignments/release .pytest_cache .mypy_cache .ruff_cache
 	find . -name '.venv*' -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	    -prune -exec rm -rf {} +
 

@@ -243,6 +243,10 @@ class AdversarialModel(training.SteppedModel):
         checks.whole("n", n)
         checks.whole("best_of", best_of)
         checks.condition(condition, checks.inputs_of(self.generator)[1:])
+        if condition is not None and len(condition) != n:
+            raise ValueError(
+                f"{n} pictures are asked for with {len(condition)} conditions; give one for each."
+            )
         z = training.noise(n * best_of, self.latent_dim, kind=self.noise_kind, seed=seed, step=-1)
         given = () if condition is None else (np.repeat(np.asarray(condition), best_of, axis=0),)
         network = self.sampler if ema else self.generator

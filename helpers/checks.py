@@ -1,6 +1,6 @@
 """Bad input named, with the mend, before any long work starts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def judges_pictures_one_by_one(discriminator: "keras.Model", penalty: str) -> No
     from helpers._backend import keras
 
     kind = keras.layers.BatchNormalization
-    norms = [layer.name for layer in discriminator.layers if isinstance(layer, kind)]
+    norms = [layer.name for layer in _all_layers(discriminator) if isinstance(layer, kind)]
     if norms:
         raise ValueError(
             f"the discriminator has BatchNormalization ({', '.join(norms)}), which mixes the "
@@ -61,8 +61,21 @@ def judges_pictures_one_by_one(discriminator: "keras.Model", penalty: str) -> No
         )
 
 
+def _all_layers(network: "keras.Model") -> Iterator[Any]:
+    """The layers of a network, and of the networks within it."""
+    for layer in network.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _all_layers(layer)
+
+
 def autoencoder(encoder: "keras.Model", decoder: "keras.Model") -> None:
     """Raise a ValueError that says how an encoder and a decoder do not fit, if they do not."""
+    if len(encoder.inputs) + len(decoder.inputs) > 2:
+        raise ValueError(
+            "an autoencoder here has no conditions: the encoder must take pictures alone, the "
+            "decoder z alone."
+        )
     codes = [tuple(x.shape[1:]) for x in encoder.outputs]
     z, makes, takes = inputs_of(decoder)[0], tuple(decoder.output_shape[1:]), inputs_of(encoder)[0]
     if codes != [z, z]:
@@ -92,6 +105,13 @@ def translators(
                     f"pictures of {kind} are made as {makes}, but the {what} takes "
                     f"{inputs_of(network)[0]}. They must agree."
                 )
+
+
+def without(model: str, given: Mapping[str, Any], *names: str) -> None:
+    """Raise a ValueError if one of the options is given of which a model makes no use."""
+    for name in names:
+        if given.get(name):
+            raise ValueError(f"{model} makes no use of {name}={given[name]!r}. Leave it out.")
 
 
 def inputs_of(network: "keras.Model") -> list[tuple[int, ...]]:
@@ -153,7 +173,7 @@ def images(images: Any, shape: tuple[int, ...]) -> None:
     batch = np.asarray(images)
     if batch.shape[1:] != tuple(shape):
         raise ValueError(
-            f"the pictures have shape {batch.shape[1:]}, but the discriminator takes {shape}."
+            f"the pictures have shape {batch.shape[1:]}, but the network takes {shape}."
         )
     if not np.issubdtype(batch.dtype, np.floating):
         raise ValueError(

@@ -30,7 +30,8 @@ class CycleGAN(training.SteppedModel):
         b_to_a: pictures of B to pictures of A.
         a_discriminator: pictures of A to logits, one number or a map of them (PatchGAN).
         b_discriminator: pictures of B to logits.
-        cycle: weight of the cycle loss; 10 in the paper.
+        cycle: weight of the cycle loss; the paper's 10 is 5 here, since being called real is
+            half a square here (:func:`helpers.gans.g_least_squares`) and a whole one there.
         identity: weight of the identity loss as a part of ``cycle``; 0.5 in the paper's
             paintings, 0 leaves it out (A and B must have the same channels otherwise).
         pool: past fakes kept of each kind; 50 in the paper, 0 shows the newest alone.
@@ -48,13 +49,14 @@ class CycleGAN(training.SteppedModel):
         a_discriminator: keras.Model,
         b_discriminator: keras.Model,
         *,
-        cycle: float = 10.0,
+        cycle: float = 5.0,
         identity: float = 0.5,
         pool: int = 50,
         ema_decay: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        checks.without("a CycleGAN", kwargs, "schedule")
         super().__init__(seed=seed, ema_decay=ema_decay, **kwargs)
         checks.translators(a_to_b, b_to_a, a_discriminator, b_discriminator)
         for name, value in {"CYCLE": cycle, "IDENTITY": identity, "POOL": pool}.items():
@@ -69,6 +71,7 @@ class CycleGAN(training.SteppedModel):
         if pool:
             self.a_pool = self._new_pool(b_to_a.output_shape[1:], "a_pool")
             self.b_pool = self._new_pool(a_to_b.output_shape[1:], "b_pool")
+            self.pooled = self._kept((), "pooled", "int64")  # fakes that went in so far
 
     def compile(
         self,
@@ -104,6 +107,11 @@ class CycleGAN(training.SteppedModel):
             raise ValueError("a CycleGAN trains on batches (pictures of A, pictures of B).")
         checks.images(a, self.a_to_b.input_shape[1:])
         checks.images(b, self.b_to_a.input_shape[1:])
+        if self.pool and a is not None and len(a) > self.pool:
+            raise ValueError(
+                f"POOL is {self.pool}, less than the {len(a)} pictures of a batch. Give a larger "
+                "pool, smaller batches, or 0 for no pool."
+            )
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """Pictures of A, translated to B."""
@@ -118,6 +126,7 @@ class CycleGAN(training.SteppedModel):
         if self.pool:
             fake_a = self._exchanged(self.a_pool, fake_a)
             fake_b = self._exchanged(self.b_pool, fake_b)
+            self.pooled.assign_add(ops.cast(ops.shape(a)[0], "int64"))
         self.note("d_loss", self.update_discriminators(a, b, fake_a, fake_b))
         return self.end_step()
 
@@ -185,13 +194,17 @@ class CycleGAN(training.SteppedModel):
         return ops.cast(discriminator(pictures, training=True), "float32")
 
     def _new_pool(self, shape: Any, name: str) -> Any:
-        """Past fakes; a weight, so that a checkpoint holds them."""
+        """Past fakes."""
+        return self._kept((self.pool, *shape), name, "float32")
+
+    def _kept(self, shape: Any, name: str, dtype: str) -> Any:
+        """A weight, so that a checkpoint holds it."""
         return self.add_weight(
-            shape=(self.pool, *shape),
+            shape=shape,
             initializer="zeros",
             trainable=False,
             name=name,
-            dtype="float32",
+            dtype=dtype,
             aggregation="only_first_replica",
         )
 
@@ -203,8 +216,8 @@ class CycleGAN(training.SteppedModel):
         """
         fakes = ops.cast(fakes, "float32")
         n = ops.shape(fakes)[0]
-        stored = ops.cast(self.step, "int32") * n
-        full = stored >= self.pool
+        full = self.pooled >= self.pool
+        stored = ops.cast(self.pooled % self.pool, "int32")
         place = ops.cast((0.5 + 0.5 * self.random((), "uniform")) * self.pool, "int32")
         slots = (ops.where(full, place, stored) + ops.arange(n, dtype="int32")) % self.pool
         past = ops.take(pool, slots, axis=0)

@@ -110,8 +110,6 @@ def _box(full: Size, size: Size, crop: int | None) -> Box:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
     if picture.mode.startswith("I"):  # 16 bits: Pillow would cut off all above 255
         levels = np.asarray(picture).astype(np.int64).clip(0, 65535)
         return Image.fromarray(((levels + 128) // 257).astype(np.uint8)).convert("RGB")

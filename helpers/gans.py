@@ -163,7 +163,8 @@ class WassersteinGAN(AdversarialModel):
         **kwargs: see :class:`helpers.adversarial.AdversarialModel`.
 
     Raises:
-        ValueError: both clipping and penalty, or neither; BatchNormalization with a penalty.
+        ValueError: both clipping and penalty, or neither; BatchNormalization with a penalty;
+            R1, smoothing or label noise, of which a critic makes no use.
     """
 
     def __init__(
@@ -176,6 +177,7 @@ class WassersteinGAN(AdversarialModel):
         disc_updates: int = 5,
         **kwargs: Any,
     ) -> None:
+        checks.without("a WassersteinGAN", kwargs, "r1", "smoothing", "label_noise")
         super().__init__(generator, critic, disc_updates=disc_updates, **kwargs)
         checks.not_negative("GRADIENT_PENALTY", gradient_penalty)
         if (clip is None) == (gradient_penalty == 0):

@@ -277,10 +277,10 @@ def duplicates(features: Array, reference: Array, *, share: float = 0.01, seed: 
     """The share of samples that have a near twin among the samples.
 
     Near is a distance at which only ``share`` of the reals have their nearest other. After the
-    birthday test of "Do GANs learn the distribution?" (Arora et al., 2018, arXiv:1706.08224),
-    counted by features instead of by eye. It sees narrow variety, and not whether the pictures
-    are any good. Neighbours are nearer in larger samples, so as many are drawn of either as
-    there are of the fewer.
+    birthday test of "Do GANs actually learn the distribution? An empirical study" (Arora and
+    Zhang, 2017, arXiv:1706.08224), counted by features instead of by eye. It sees narrow
+    variety, and not whether the pictures are any good. Neighbours are nearer in larger samples,
+    so as many are drawn of either as there are of the fewer.
 
     Args:
         features, reference: of samples and of reals, shapes (n, d) and (m, d).

@@ -190,7 +190,7 @@ class LiveFigure(keras.callbacks.Callback):
         planned = (self.params.get("epochs") or 0) * (self.params.get("steps") or 0)
         left = [planned / self.steps * seconds - seconds] if planned and self.steps else []
         if self.minutes:
-            left.append(60 * self.minutes - seconds)
+            left.append(60 * self.minutes - (seconds - self._seconds_before))
         if left and self.steps:
             parts.append(f"{max(0.0, min(left)):.0f} s left")
         if self.scores:

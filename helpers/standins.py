@@ -34,7 +34,7 @@ from PIL import Image
 
 from helpers import anime, checks, collage, portraits
 from helpers.checks import DataError
-from helpers.waiting import Progress, cores
+from helpers.waiting import Progress, alone, cores
 
 DRAWN = ("celeba", "anime", "emnist")
 VERSION = 1
@@ -101,6 +101,8 @@ def draw(name: str, folder: str | os.PathLike[str], count: int, *, seed: int = 0
         return
     _check_packages(name)
     with _writing(name, folder, count) as unfinished:
+        if _is_drawn(name, folder, count, seed):
+            return  # by another process, while this one waited
         if name == "emnist":
             from helpers import characters
 
@@ -158,7 +160,10 @@ def _writing(name: str, folder: pathlib.Path, count: int) -> Iterator[pathlib.Pa
                 f"where {free / 1e6:,.0f} MB are free. {mend}, or ask for fewer."
             )
         _sweep(folder)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".drawing-") as unfinished:
+        with (
+            alone(folder / ".lock", f"drawing {name}"),
+            tempfile.TemporaryDirectory(dir=folder, prefix=".drawing-") as unfinished,
+        ):
             yield pathlib.Path(unfinished)
     except OSError as error:
         raise DataError(f"{name} cannot be drawn into {folder}: {error}. {mend}.") from error

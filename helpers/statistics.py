@@ -114,7 +114,7 @@ class Statistics(keras.callbacks.Callback):
             self._forget()
         self._check_held_out()
         self._continued = False
-        self.began = self._last_look = time.monotonic() - self._seconds_before
+        self.began = time.monotonic() - self._seconds_before
         self.steps = self.model.steps_done()
         self._looking = Allowance(self.share)
         self._networks = networks_of(self.model)

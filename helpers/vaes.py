@@ -85,6 +85,7 @@ class VAE(_Autoencoder, training.SteppedModel):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        checks.without("a VAE", kwargs, "schedule")
         super().__init__(seed=seed, ema_decay=ema_decay, **kwargs)
         checks.autoencoder(encoder, decoder)
         checks.not_negative("BETA", beta)
@@ -203,6 +204,7 @@ class VAEGAN(_Autoencoder, AdversarialModel):
         reduction: Reduction = "sum",
         **kwargs: Any,
     ) -> None:
+        checks.without("a VAEGAN", kwargs, "label_noise", "joint_batch")
         super().__init__(generator, discriminator, **kwargs)
         checks.autoencoder(encoder, generator)
         checks.choice("SIMILARITY", similarity, get_args(Similarity))

@@ -108,6 +108,12 @@ def test_draw_gives_each_picture_the_label_at_its_place():
     np.testing.assert_allclose(both, by_hand, atol=1e-6)
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_condition_too_many_or_too_few_is_named(n):
+    with pytest.raises(ValueError, match=f"{n} pictures are asked for with 2 conditions"):
+        conditional_gan().generate(n, condition=one_hot()[:2])
+
+
 def test_best_of_keeps_the_best_for_each_label_of_its_own():
     gan = conditional_gan()
     labels = one_hot()[[1, 3]]
@@ -291,7 +297,16 @@ def test_batch_normalization_in_a_penalised_critic_is_refused(build):
     critic = build.discriminator(layers.BatchNormalization(name="norm"))
     with pytest.raises(ValueError, match=r"BatchNormalization \(norm\)"):
         gans.WassersteinGAN(build.generator(), critic)
+    with pytest.raises(ValueError, match=r"BatchNormalization \(norm\)"):
+        gans.WassersteinGAN(build.generator(), keras.Sequential([critic, layers.Dense(1)]))
     gans.WassersteinGAN(build.generator(), critic, gradient_penalty=0, clip=0.01)
+
+
+@pytest.mark.parametrize("option", ["r1", "smoothing", "label_noise"])
+def test_what_a_critic_makes_no_use_of_is_refused(build, option):
+    with pytest.raises(ValueError, match=f"a WassersteinGAN makes no use of {option}=0.5"):
+        wasserstein_gan(build, **{option: 0.5})
+    wasserstein_gan(build, **{option: 0.0})
 
 
 # --- R1 ------------------------------------------------------------------------------------

@@ -553,6 +553,14 @@ def test_with_no_good_file_left_the_mend_is_told_and_nothing_is_touched(tmp_path
     assert start(tmp_path, resume=False)[1].step == 0
 
 
+def test_what_must_stay_the_same_may_be_a_tuple_and_must_be_storable(tmp_path):
+    same = {"image_size": (64, 64)}
+    train_until(tmp_path, 4, same=same)
+    assert checkpoints.Checkpoint(small(), tmp_path, same=same).step == 4
+    with pytest.raises(ValueError, match=r"same=.*cannot be stored.*Give numbers and text"):
+        checkpoints.Checkpoint(small(), tmp_path, same={"folder": tmp_path})
+
+
 def test_a_foreign_checkpoint_is_refused_and_each_difference_is_named(tmp_path):
     train_until(tmp_path, 4, same={"data": "digits", "batch_size": 4})
     content = (tmp_path / archives.LAST).read_bytes()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import cyclegan
+from helpers import cyclegan, training
 from helpers._backend import keras
 
 layers = keras.layers
@@ -118,6 +118,7 @@ def numbered(first, n=4):
 
 def exchange(cycle, step, fakes):
     cycle.step.assign(step)
+    cycle.pooled.assign(step * len(fakes))
     cycle.begin_step()
     return np.asarray(cycle._exchanged(cycle.a_pool, fakes))[:, 0, 0, 0]
 
@@ -161,6 +162,16 @@ def test_a_step_puts_the_fakes_of_each_kind_into_its_own_pool():
     np.testing.assert_allclose(cycle.b_pool, 0.25, atol=1e-4)
 
 
+def test_batches_of_several_sizes_leave_no_place_of_the_pool_empty():
+    cycle = model(shifter(0.25), shifter(-0.5), rate=1e-9, pool=20)
+    zeros = np.zeros((8, 4, 4, 1), np.float32)
+    for n in (8, 8, 4):  # an epoch of 20 pictures in batches of 8
+        cycle.train_step((zeros[:n], zeros[:n]))
+    assert int(cycle.pooled) == 20
+    np.testing.assert_allclose(cycle.a_pool, -0.5, atol=1e-4)
+    np.testing.assert_allclose(cycle.b_pool, 0.25, atol=1e-4)
+
+
 def test_without_a_pool_the_newest_are_shown(pictures):
     cycle = model(pool=0)
     seen = []
@@ -172,6 +183,7 @@ def test_without_a_pool_the_newest_are_shown(pictures):
 def test_the_pool_is_among_the_models_weights_so_that_a_checkpoint_holds_it():
     cycle = model(pool=5)
     assert any(w is cycle.a_pool for w in cycle.weights)
+    assert any(w is cycle.pooled for w in cycle.weights)
     assert not any(w is cycle.a_pool for w in cycle.trainable_variables)
 
 
@@ -204,5 +216,9 @@ def test_bad_input_is_named(pictures):
         cyclegan.CycleGAN(translator(shape=(8, 8, 1)), translator(), judge(), judge())
     with pytest.raises(ValueError, match="POOL is -1"):
         model(pool=-1)
+    with pytest.raises(ValueError, match="POOL is 5, less than the 8 pictures of a batch"):
+        model(pool=5).fit(pictures, pictures, batch_size=8, verbose=0)
+    with pytest.raises(ValueError, match="a CycleGAN makes no use of schedule="):
+        model(schedule=training.every(gen=2))
     with pytest.raises(ValueError, match="to is 'c'"):
         model().translate(pictures, to="c")

@@ -484,6 +484,16 @@ def test_mnist_is_resized():
     assert datasets.load("mnist", image_size=32, count=10).image_shape == (32, 32, 1)
     assert datasets.load("mnist", image_size=(20, 14), count=10).image_shape == (20, 14, 1)
     assert datasets.load("mnist", crop=20, count=10).image_shape == (20, 20, 1)
+    plain, cut = (datasets.load("mnist", image_size=28, crop=c, count=10) for c in (None, 20))
+    assert (cut.images != plain.images).any(), "cut out, then brought to the size"
+    with pytest.raises(DataError, match="crop=40 is more than the pictures have: 28 × 28"):
+        datasets.load("mnist", crop=40, count=10)
+
+
+def test_of_drawn_characters_as_many_as_wanted_have_the_label(home, monkeypatch):
+    monkeypatch.setattr(datasets, "DRAWN_COUNT", 47 * 4)
+    found = datasets.load("emnist", labels="A", count=3)
+    assert (len(found), found.class_names) == (3, ("A",))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,13 @@ import pytest
 from test_assignments import HIDDEN, NAMES, cells_of, points_of
 
 pytestmark = classroom.NEEDED
+LISTED = """
+import sys
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+folder = CourseDirectory(root=sys.argv[1])
+print(*sorted(one["name"] for one in NbGraderAPI(folder).get_assignments()))
+"""  # what the form for grading by hand lists
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +55,5 @@ def test_solutions_get_all_points_in_a_kernel(released, tmp_path):
         cells = nbformat.read(folder / f"{row['assignment']}.ipynb", as_version=4).cells
         outputs = [o for c in cells if c.cell_type == "code" for o in c.outputs]
         assert not [o for o in outputs if o.output_type == "error"], "cells that only show, too"
+    assert classroom.run("-c", LISTED, tmp_path / "out").split() == sorted(NAMES)
+    assert not [*(tmp_path / "out" / "source").rglob("*.ipynb")], "answers stay away from programs"

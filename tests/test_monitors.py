@@ -276,6 +276,8 @@ def test_a_loaded_figure_goes_on(drive, clock):
     assert second.history["seconds"] == list(range(1, 10))  # the pause does not count
     assert [step for step, _, _ in second.scores] == [0, 2, 4, 5, 7, 9]
     assert second.status().startswith("step 9 · 9 s · 1.0 steps/s")
+    second.minutes = 10 / 60  # of this training, as for TimeBudget: 4 s are over
+    assert second.status().split(" · ")[3] == "6 s left"
     assert drive(second, 1) == [0, 1]  # a new run is a new record
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from copy import deepcopy
 
 import nbformat
@@ -285,6 +286,39 @@ def test_every_target_is_described_or_internal():
     phony = re.search(r"^\.PHONY:(.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split()
     assert set(phony) - documented_targets().keys() == {"in-env", "void"}
     assert {"help", "lab", "run", "test", "lint", "format", "bench"} <= set(phony)
+
+
+def make(target: str, folder: pathlib.Path) -> None:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(["make", target], cwd=folder, env=clean, capture_output=True, check=True)
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+def test_make_clean_keeps_the_grades_and_the_runs(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    kept = ["build/grading/gradebook.db", "runs/a/scores.json", ".venv/bin/python"]
+    gone = ["build/site/index.html", "build/summary.json", "helpers/__pycache__/a.pyc"]
+    for name in (*kept, *gone):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    make("clean", tmp_path)
+    assert [name for name in (*kept, *gone) if (tmp_path / name).exists()] == kept
+    make("clean", tmp_path)  # nothing there any more: no error
+
+
+@pytest.mark.skipif(not shutil.which("make") or not shutil.which("git"), reason="no make or git")
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
+def test_the_students_copy_has_everything_but_the_answers():
+    make("handout", ROOT)
+    with zipfile.ZipFile(ROOT / "build" / "gan-notebooks.zip") as copy:
+        names = {name.removeprefix("gan-notebooks/") for name in copy.namelist()}
+        notebooks = [name for name in copy.namelist() if name.endswith(".ipynb")]
+        assert not [name for name in notebooks if b"### BEGIN SOLUTION" in copy.read(name)]
+    assert {"helpers/gans.py", "notebooks/01_gan_basics_mnist.ipynb", "Makefile"} <= names
+    assert "data/mnist" in {name.rpartition("/")[0] for name in names}
+    assert not [
+        name for name in names if name.startswith(("assignments/source", "assignments/wrong"))
+    ]
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/colab.md", "docs/ec2.md"]

@@ -14,6 +14,7 @@ import sys
 import time
 import zipfile
 
+import filelock
 import numpy as np
 import pytest
 from packaging.requirements import Requirement
@@ -157,6 +158,25 @@ def test_what_is_drawn_already_is_kept(tmp_path, monkeypatch):
         standins.draw("anime", tmp_path, 4)
         standins.draw("anime", tmp_path, 2)
     assert (tmp_path / "anime-faces.zip").stat().st_mtime_ns == before
+
+
+def test_one_process_at_a_time_draws_and_the_next_asks_again(tmp_path, monkeypatch):
+    lock = filelock.FileLock(tmp_path / ".lock")
+    draw_faces, seen = standins._draw_faces, []
+
+    def drawn_by_another(name, folder, count, *rest):
+        seen.append(count)
+        with pytest.raises(filelock.Timeout):
+            lock.acquire(timeout=0)
+        draw_faces(name, folder, count, *rest)
+
+    monkeypatch.setattr(standins, "_draw_faces", drawn_by_another)
+    standins.draw("anime", tmp_path, 4)
+    asked = [False, True]  # not there at first; there when the other's lock is gone
+    monkeypatch.setattr(standins, "_is_drawn", lambda *given: asked.pop(0))
+    standins.draw("anime", tmp_path, 2)
+    assert seen == [4]
+    assert len(entries(tmp_path, "anime")[1]) == 4
 
 
 def spoil(folder, **entry):

@@ -16,6 +16,12 @@ def encoder(latent_dim=3, shape=(4, 4, 1), outputs=2):
     return keras.Model(picture, [layers.Dense(latent_dim)(x) for _ in range(outputs)])
 
 
+def conditional_encoder():
+    picture, label = keras.Input((4, 4, 1)), keras.Input((2,))
+    x = layers.Concatenate()([layers.Flatten()(picture), label])
+    return keras.Model([picture, label], [layers.Dense(3)(x), layers.Dense(3)(x)])
+
+
 def picture_discriminator():
     """A discriminator with a layer that is still a picture."""
     keras.utils.set_random_seed(8)
@@ -287,6 +293,8 @@ def test_a_vae_gan_follows_its_schedule_and_the_encoder_goes_on(build, pictures)
         ({"encoder": encoder(shape=(8, 8, 1))}, r"the decoder makes \(4, 4, 1\)"),
         ({"beta": -1.0}, "BETA is -1.0"),
         ({"reduction": "max"}, "REDUCTION is 'max'"),
+        ({"schedule": training.every()}, "a VAE makes no use of schedule="),
+        ({"encoder": conditional_encoder()}, "an autoencoder here has no conditions"),
     ],
 )
 def test_bad_input_of_a_vae_is_named(build, wrong, names):
@@ -300,6 +308,9 @@ def test_bad_input_of_a_vae_gan_is_named(build):
         vae_gan(build, similarity="looks")
     with pytest.raises(ValueError, match="no layer 'third' to compare features in; it has first"):
         vae_gan(build, feature_layer="third")
+    for option in ({"label_noise": 0.1}, {"joint_batch": True}):
+        with pytest.raises(ValueError, match=f"a VAEGAN makes no use of {next(iter(option))}="):
+            vae_gan(build, **option)
     model = vaes.VAEGAN(encoder(), build.generator(), picture_discriminator())
     with pytest.raises(ValueError, match="three optimizers"):
         model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))

@@ -1,6 +1,6 @@
 """Run the benchmarks one after another, and write what they found to docs/benchmarks.md.
 
-    python tools/bench.py                        all, about an hour on two cores
+    python tools/bench.py                        all, about two hours on two cores
     python tools/bench.py training widgets       these; of the others the last results stay
     python tools/bench.py --list                 their names and settings
 
@@ -36,7 +36,7 @@ SETTINGS = {
     "mnist_quality": f"--seconds 60 --out {OUT}/mnist_quality",
     "training": "--parts ways checkpoint arithmetic --networks recommended --rounds 3 --steps 800",
     "precision": f"--precisions float32 mixed_bfloat16 --steps 300 --out {OUT}/precision",
-    "faces": f"--variants recommended --marks 2000 4000 8000 12000 20000 28000 --out {OUT}/faces",
+    "faces": f"--variants recommended --marks 2000 4000 8000 16000 32000 48000 --out {OUT}/faces",
     "streaming": f"--rounds 5 --seconds 2 --out {OUT}/streaming.json",
     "standins": "--count 4000",
     "scoring": "",

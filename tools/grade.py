@@ -75,6 +75,8 @@ class Course:
         self.url = self.nbgrader.coursedir.db_url
         self.sources = {name: self._add(name) for name in names(course)}
         shutil.rmtree(out / "source")  # answers: not where a student's program might look
+        for name in self.sources:  # the form for grading by hand lists what has a folder here
+            (out / "source" / name).mkdir(parents=True)
 
     def _add(self, name: str) -> nbformat.NotebookNode:
         done = self.nbgrader.generate_assignment(name)
