@@ -34,7 +34,8 @@ class CycleGAN(training.SteppedModel):
             half a square here (:func:`helpers.gans.g_least_squares`) and a whole one there.
         identity: weight of the identity loss as a part of ``cycle``; 0.5 in the paper's
             paintings, 0 leaves it out (A and B must have the same channels otherwise).
-        pool: past fakes kept of each kind; 50 in the paper, 0 shows the newest alone.
+        pool: past fakes kept of each kind, no fewer than a batch has; 50 in the paper, 0 shows
+            the newest alone.
         ema_decay: decay of the generators' moving averages; 0 keeps none.
         seed: of all chance in training.
 
@@ -107,11 +108,6 @@ class CycleGAN(training.SteppedModel):
             raise ValueError("a CycleGAN trains on batches (pictures of A, pictures of B).")
         checks.images(a, self.a_to_b.input_shape[1:])
         checks.images(b, self.b_to_a.input_shape[1:])
-        if self.pool and a is not None and len(a) > self.pool:
-            raise ValueError(
-                f"POOL is {self.pool}, less than the {len(a)} pictures of a batch. Give a larger "
-                "pool, smaller batches, or 0 for no pool."
-            )
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """Pictures of A, translated to B."""
@@ -216,6 +212,11 @@ class CycleGAN(training.SteppedModel):
         """
         fakes = ops.cast(fakes, "float32")
         n = ops.shape(fakes)[0]
+        if isinstance(n, int) and n > self.pool:
+            raise ValueError(
+                f"POOL is {self.pool}, less than the {n} pictures of a batch. Give a larger pool, "
+                "smaller batches, or 0 for no pool."
+            )
         full = self.pooled >= self.pool
         stored = ops.cast(self.pooled % self.pool, "int32")
         place = ops.cast((0.5 + 0.5 * self.random((), "uniform")) * self.pool, "int32")

@@ -161,7 +161,7 @@ def _writing(name: str, folder: pathlib.Path, count: int) -> Iterator[pathlib.Pa
             )
         _sweep(folder)
         with (
-            alone(folder / ".lock", f"drawing {name}"),
+            alone(folder.with_name(f"{folder.name}.lock"), f"drawing {name}"),
             tempfile.TemporaryDirectory(dir=folder, prefix=".drawing-") as unfinished,
         ):
             yield pathlib.Path(unfinished)

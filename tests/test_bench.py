@@ -3,9 +3,8 @@
 import pathlib
 from typing import Any
 
+import bench
 import pytest
-
-from tools import bench
 
 RESULT: dict[str, Any] = {
     "name": "widgets",

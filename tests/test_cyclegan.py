@@ -216,8 +216,8 @@ def test_bad_input_is_named(pictures):
         cyclegan.CycleGAN(translator(shape=(8, 8, 1)), translator(), judge(), judge())
     with pytest.raises(ValueError, match="POOL is -1"):
         model(pool=-1)
-    with pytest.raises(ValueError, match="POOL is 5, less than the 8 pictures of a batch"):
-        model(pool=5).fit(pictures, pictures, batch_size=8, verbose=0)
+    with pytest.raises(ValueError, match="POOL is 5, less than the 16 pictures of a batch"):
+        model(pool=5).train_step((pictures, pictures))
     with pytest.raises(ValueError, match="a CycleGAN makes no use of schedule="):
         model(schedule=training.every(gen=2))
     with pytest.raises(ValueError, match="to is 'c'"):
