@@ -323,7 +323,7 @@ def domain(name: str) -> tuple[datasets.ImageSet, Any]:
     if name == "digits":
         data = datasets.load("mnist")
         return data, data.labels
-    data = datasets.load("celeba", image_size=64, crop=150)
+    data = datasets.load("celeba", image_size=64, crop=150, drawn=True)
     assert data.attributes is not None
     face = data.attributes
     # The last class wears glasses, and the last two of four smile or wear glasses.
