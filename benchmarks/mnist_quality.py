@@ -1,6 +1,6 @@
 """Train several MNIST recipes for the same seconds, and score what they have learnt.
 
-    python benchmarks/mnist_quality.py --seconds 60 240 [--recipes r1,recommended] [--out DIR]
+    python benchmarks/mnist_quality.py --seconds 60 240 [--recipes classic,recommended] [--out DIR]
 
 Each recipe of ``benchmarks/recipes.py`` trains in a process of its own, one after another,
 so that none inherits another's memory or graphs. The clock runs from the first step to the

@@ -39,7 +39,7 @@ class Contestant:
     budget: TimeBudget
 
 
-def r1(seconds: float, seed: int) -> Contestant:
+def classic(seconds: float, seed: int) -> Contestant:
     """The classic MNIST GAN of Keras' early years, as lesson 1 tells it.
 
     Tanh throughout, max-pooling, z of 100 uniform on [-1, 1], SGD 0.001 with Nesterov
@@ -55,7 +55,7 @@ def r1(seconds: float, seed: int) -> Contestant:
         seed=seed,
     )
     model.compile(_classic_sgd(), _classic_sgd())
-    return Contestant("classic (R1)", _LESSON, model, 128, TimeBudget(seconds / 60))
+    return Contestant("classic", _LESSON, model, 128, TimeBudget(seconds / 60))
 
 
 def tf_tutorial(seconds: float, seed: int) -> Contestant:
@@ -107,7 +107,7 @@ def recommended(seconds: float, seed: int) -> Contestant:
 
 
 RECIPES: dict[str, Callable[[float, int], Contestant]] = {
-    "r1": r1,
+    "classic": classic,
     "tf_tutorial": tf_tutorial,
     "keras_io": keras_io,
     "recommended": recommended,

@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [--parts ways precisions checkpoint arithmetic]
         [--ways bare hand fit monitored torch] [--rounds N] [--steps N]
-        [--networks recommended r1 dcgan64] [--torch-python FILE]
+        [--networks recommended classic dcgan64] [--torch-python FILE]
 
 ``ways``: the bare compiled step on one batch over and over; the loop written by hand as in
 lesson 1 (two gradient tapes in one ``tf.function``, called from a ``for``); ``gans.GAN.fit``
@@ -48,7 +48,7 @@ Way = Callable[[int], "tuple[float, float] | None"]
 """Runs so many training steps; says what they took only if another process did them."""
 
 PARTS = ("ways", "precisions", "checkpoint", "arithmetic")
-NETWORKS = ("recommended", "r1", "dcgan64")
+NETWORKS = ("recommended", "classic", "dcgan64")
 WAYS = ("bare", "hand", "fit", "monitored", "torch")
 WARM_UP_STEPS = 3
 BARE, MONITORED, TORCH = "bare compiled step", ".fit, default monitors", "PyTorch loop"

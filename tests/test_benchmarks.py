@@ -15,7 +15,7 @@ from helpers._backend import keras, tf
 from helpers.training import noise
 
 SECONDS = 60.0
-PUBLISHED = ("r1", "tf_tutorial", "keras_io")
+PUBLISHED = ("classic", "tf_tutorial", "keras_io")
 ALL = (*PUBLISHED, "recommended")
 
 
@@ -48,7 +48,7 @@ def real():
 # Which weights move ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["r1", "keras_io", "recommended"])
+@pytest.mark.parametrize("name", ["classic", "keras_io", "recommended"])
 def test_discriminator_half_moves_only_the_discriminator(name, real):
     gan = model(name)
     g, d = kernels(gan.generator), kernels(gan.discriminator)
@@ -57,7 +57,7 @@ def test_discriminator_half_moves_only_the_discriminator(name, real):
     assert not any(same(d, kernels(gan.discriminator)))
 
 
-@pytest.mark.parametrize("name", ["r1", "keras_io", "recommended"])
+@pytest.mark.parametrize("name", ["classic", "keras_io", "recommended"])
 def test_generator_half_moves_only_the_generator(name):
     gan = model(name)
     g, d = kernels(gan.generator), kernels(gan.discriminator)
@@ -123,7 +123,7 @@ def test_tutorial_adds_the_two_halves_of_the_loss():
     assert float(gan.generator_loss(FAKE_LOGITS)) == pytest.approx(cross_entropy(1, FAKE_LOGITS))
 
 
-@pytest.mark.parametrize("name", ["r1", "recommended"])
+@pytest.mark.parametrize("name", ["classic", "recommended"])
 def test_ours_and_r1_call_real_1_and_take_the_mean(name):
     gan = model(name)
     d_loss = (cross_entropy(1, REAL_LOGITS) + cross_entropy(0, FAKE_LOGITS)) / 2
@@ -192,7 +192,7 @@ def test_networks_have_the_published_slopes_and_dropout():
 @pytest.mark.parametrize(
     ("name", "kind", "rate", "batch_size", "latent_dim", "noise_kind"),
     [
-        ("r1", "SGD", 1e-3, 128, 100, "uniform"),
+        ("classic", "SGD", 1e-3, 128, 100, "uniform"),
         ("tf_tutorial", "Adam", 1e-4, 256, 100, "normal"),
         ("keras_io", "Adam", 3e-4, 64, 128, "normal"),
     ],
@@ -290,8 +290,8 @@ def test_several_budgets_go_into_folders_of_their_own(tmp_path, monkeypatch):
         return {"seconds": seconds, "samples": 1, "reference": "", "recipes": {}, "real": {}}
 
     monkeypatch.setattr(mnist_quality, "compare", note)
-    mnist_quality.main(["--seconds", "60", "2.5", "--recipes", "r1", "--out", str(tmp_path)])
-    assert calls == [(["r1"], 60.0, "60s"), (["r1"], 2.5, "2.5s")]
+    mnist_quality.main(["--seconds", "60", "2.5", "--recipes", "classic", "--out", str(tmp_path)])
+    assert calls == [(["classic"], 60.0, "60s"), (["classic"], 2.5, "2.5s")]
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_scoring_draws_the_kind_of_z_the_recipe_trains_with(tmp_path):
 
 
 def test_ratios_are_multiples_of_the_recommended_ones():
-    rows = {"r1": {"frechet_distance": 300.0}, "recommended": {"frechet_distance": 30.0}}
+    rows = {"classic": {"frechet_distance": 300.0}, "recommended": {"frechet_distance": 30.0}}
     mnist_quality.add_ratios(rows)
     assert [row["ratio_to_recommended"] for row in rows.values()] == [10.0, 1.0]
 
@@ -334,7 +334,7 @@ def test_the_loop_by_hand_does_what_fit_does():
     ends = []
     for way in (speed.by_hand, speed.fit):
         runtime.seed_everything(0)
-        made = dataclasses.replace(speed.contestant("r1"), batch_size=16)
+        made = dataclasses.replace(speed.contestant("classic"), batch_size=16)
         way(made)(2)
         ends.append(kernels(made.model.generator) + kernels(made.model.discriminator))
     for by_hand, by_fit in zip(*ends, strict=True):
@@ -366,7 +366,7 @@ def test_a_ratio_is_the_median_of_those_of_the_rounds():
     assert speed.ratio(speeds, "fit", "bare") == 0.9
 
 
-@pytest.mark.parametrize("name", ["recommended", "r1", "dcgan64"])
+@pytest.mark.parametrize("name", ["recommended", "classic", "dcgan64"])
 def test_pytorch_is_told_of_every_layer_and_number(name):
     made = speed.contestant(name)
     told = speed.torch_description(made)
@@ -380,7 +380,7 @@ def test_pytorch_is_told_of_every_layer_and_number(name):
                 numbers += 2 * x["inputs"]
     weights = made.model.generator.trainable_weights + made.model.discriminator.trainable_weights
     assert numbers == sum(int(np.prod(w.shape)) for w in weights)
-    assert told["optimizer"]["kind"] == ("SGD" if name == "r1" else "Adam")
+    assert told["optimizer"]["kind"] == ("SGD" if name == "classic" else "Adam")
     assert json.loads(json.dumps(told))["batch_size"] == made.batch_size
 
 

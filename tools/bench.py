@@ -40,7 +40,7 @@ SETTINGS = {
     "streaming": f"--rounds 5 --seconds 2 --out {OUT}/streaming.json",
     "standins": "--count 4000",
     "scoring": "",
-    "known_answers": "--n 2000",
+    "known_answers": "",
     "feature_networks": "--pictures 2000",
     "widgets": "--rounds 50",
     "emnist_standins": "",
