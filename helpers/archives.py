@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -31,6 +32,21 @@ EXTRAS = {"s3": "fsspec s3fs", "gs": "fsspec gcsfs", "gcs": "fsspec gcsfs"}
 
 class DamagedError(Exception):
     """An archive that is not whole, or none; the text says what is wrong with it."""
+
+
+def as_stored(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an archive will have of JSON values: tuples, for instance, come back as lists.
+
+    Raises:
+        ValueError: one that is no JSON value.
+    """
+    try:
+        stored: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    except TypeError as error:
+        raise ValueError(
+            f"{name}={dict(values)!r} cannot be stored: {error}. Give numbers and text."
+        ) from error
+    return stored
 
 
 def pack(state: State) -> dict[str, NDArray[Any]]:

@@ -6,7 +6,6 @@ to the last bit. :class:`Best` keeps the best generator, which is seldom the las
 """
 
 import contextlib
-import json
 import math
 import os
 import pathlib
@@ -26,17 +25,6 @@ SPARING = 50.0
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _NO_EPOCHS: dict[str, Any] = {"epoch": [], "values": {}}
-
-
-def _as_stored(same: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checkpoint will have of it: tuples, for instance, come back as lists."""
-    try:
-        stored: dict[str, Any] = json.loads(json.dumps(dict(same)))
-    except TypeError as error:
-        raise ValueError(
-            f"same={dict(same)!r} cannot be stored: {error}. Give numbers and text."
-        ) from error
-    return stored
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -100,7 +88,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.set_model(model)
         self.minutes = minutes
         self.place = archives.place(folder)
-        self.identity = {**model_state.identity(model), "same": _as_stored(same or {})}
+        self.identity = {
+            **model_state.identity(model),
+            "same": archives.as_stored("same", same or {}),
+        }
         self._writes = files.is_chief()
         self._old: archives.Old = "keep none"  # files of a training that is not continued
         self._callbacks: list[Any] = []

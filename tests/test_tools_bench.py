@@ -29,7 +29,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "RESULTS", tmp_path / "build")
     monkeypatch.setattr(bench, "PAGE", tmp_path / "docs" / "benchmarks.md")
     monkeypatch.setattr(bench, "SETTINGS", {"one": "--n 7", "two": ""})
-    monkeypatch.setattr("psutil.getloadavg", lambda: (0.1, 0.1, 0.1))
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: 0.1)
     return tmp_path
 
 
@@ -56,9 +56,9 @@ def test_one_alone_leaves_the_results_of_the_others(place):
 
 
 def test_a_busy_machine_is_noted(place, monkeypatch):
-    monkeypatch.setattr("psutil.getloadavg", lambda: (3.0, 3.0, 3.0))
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: 97.0)
     bench.main(["one"])
-    assert "Other programs were running (load 3.0)" in text_of(place)
+    assert "other programs kept the processor 97 % busy: times are too long" in text_of(place)
 
 
 def test_an_unknown_name_is_refused_with_those_that_there_are(place, capsys):
