@@ -71,8 +71,8 @@ def load(
             checksum; too little disk.
     """
     size = _checked(image_size, crop)
-    chosen = labels is not None and name not in standins.FACES  # of a few there may be none left
-    to_draw = None if chosen else count
+    # The first `count` pictures of some classes lie among more than `count` of all: draw all then.
+    to_draw = count if labels is None or name in standins.FACES else None
     every = find(name, path=path, download=download, drawn=drawn, count=to_draw)
     found = _first(_chosen(every, labels), count)
     if isinstance(found.pictures, Pictures):
