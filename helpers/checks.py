@@ -52,21 +52,13 @@ def judges_pictures_one_by_one(discriminator: "keras.Model", penalty: str) -> No
     from helpers._backend import keras
 
     kind = keras.layers.BatchNormalization
-    norms = [layer.name for layer in _all_layers(discriminator) if isinstance(layer, kind)]
+    norms = [layer.name for layer in layers_of(discriminator) if isinstance(layer, kind)]
     if norms:
         raise ValueError(
             f"the discriminator has BatchNormalization ({', '.join(norms)}), which mixes the "
             f"pictures of a batch; {penalty} is on each one's own slope. Leave it out, or use "
             "LayerNormalization."
         )
-
-
-def _all_layers(network: "keras.Model") -> Iterator[Any]:
-    """The layers of a network, and of the networks within it."""
-    for layer in network.layers:
-        yield layer
-        if hasattr(layer, "layers"):
-            yield from _all_layers(layer)
 
 
 def autoencoder(encoder: "keras.Model", decoder: "keras.Model") -> None:
@@ -117,6 +109,17 @@ def without(model: str, given: Mapping[str, Any], *names: str) -> None:
 def inputs_of(network: "keras.Model") -> list[tuple[int, ...]]:
     """The shapes of a network's inputs, without the batch: one, or that of a condition too."""
     return [tuple(x.shape[1:]) for x in network.inputs]
+
+
+def layers_of(network: "keras.Model") -> "Iterator[keras.layers.Layer]":
+    """The layers of a network in order; in place of a network within it, those of that one."""
+    from helpers._backend import keras
+
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
 
 
 def condition(condition: Any, shapes: list[tuple[int, ...]]) -> None:

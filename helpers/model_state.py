@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers import checks
 from helpers._backend import keras, tf
 
 Plain = dict[str, Any]
@@ -124,13 +125,10 @@ def _pattern(schedule: Callable[[int], tuple[int, int]] | None) -> str | None:
 def _layers(network: Any) -> list[Plain]:
     """Every layer in order: its kind, its settings, and the shapes of its numbers."""
     found = []
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            found += _layers(layer)
-        else:
-            shapes = [list(variable.shape) for variable in layer.variables]
-            kind = type(layer).__name__
-            found.append({"kind": kind, "shapes": shapes, "settings": _layer_settings(layer)})
+    for layer in checks.layers_of(network):
+        shapes = [list(variable.shape) for variable in layer.variables]
+        kind = type(layer).__name__
+        found.append({"kind": kind, "shapes": shapes, "settings": _layer_settings(layer)})
     return found
 
 

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from helpers import checks
 from helpers._backend import keras, tf
 
 _APART = 2**32  # between the dropout counters of two replicas: more than any run draws
@@ -21,10 +22,8 @@ def synchronize(network: keras.Model) -> None:
     """
     if tf.distribute.get_strategy().num_replicas_in_sync == 1:
         return
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            synchronize(layer)
-        elif isinstance(layer, keras.layers.BatchNormalization):
+    for layer in checks.layers_of(network):
+        if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers import checks
 from helpers._backend import keras, tf
 from helpers.neighbours import distances
 
@@ -333,10 +334,8 @@ def _some_of(network: keras.Model) -> list[Array]:
 def _states_of(network: Any) -> list[Array]:
     """What layers of the kinds :data:`MODES` note down in training, unless they are frozen."""
     found: list[Array] = []
-    for layer in network.layers:
-        if hasattr(layer, "layers"):
-            found += _states_of(layer)
-        elif layer.trainable and isinstance(layer, MODES):
+    for layer in checks.layers_of(network):
+        if layer.trainable and isinstance(layer, MODES):
             states = layer.non_trainable_variables
             found += [np.asarray(state.numpy(), np.float64).ravel() for state in states]
     return found

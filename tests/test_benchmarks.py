@@ -124,7 +124,7 @@ def test_tutorial_adds_the_two_halves_of_the_loss():
 
 
 @pytest.mark.parametrize("name", ["classic", "recommended"])
-def test_ours_and_r1_call_real_1_and_take_the_mean(name):
+def test_ours_and_the_classic_call_real_1_and_take_the_mean(name):
     gan = model(name)
     d_loss = (cross_entropy(1, REAL_LOGITS) + cross_entropy(0, FAKE_LOGITS)) / 2
     assert float(gan.discriminator_loss(REAL_LOGITS, FAKE_LOGITS)) == pytest.approx(d_loss)

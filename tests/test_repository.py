@@ -272,12 +272,17 @@ def documented_targets():
     return {m[1]: m[2] for line in lines if (m := re.match(r"([\w-]+):.*?## (.+)", line))}
 
 
+def make(folder: pathlib.Path, *targets: str) -> str:
+    """What `make` prints, without the variables of a `make test` that these tests run in."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *targets], cwd=folder, env=clean, capture_output=True, text=True, check=True
+    ).stdout
+
+
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_make_help_lists_every_target():
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    said = subprocess.run(
-        ["make"], cwd=ROOT, env=clean, capture_output=True, text=True, check=True
-    ).stdout
+    said = make(ROOT)
     for target, description in documented_targets().items():
         assert re.search(rf"^ *make {target} +{re.escape(description)}$", said, re.M), target
 
@@ -288,11 +293,6 @@ def test_every_target_is_described_or_internal():
     assert {"help", "lab", "run", "test", "lint", "format", "bench"} <= set(phony)
 
 
-def make(target: str, folder: pathlib.Path) -> None:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    subprocess.run(["make", target], cwd=folder, env=clean, capture_output=True, check=True)
-
-
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 def test_make_clean_keeps_the_grades_and_the_runs(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
@@ -301,15 +301,15 @@ def test_make_clean_keeps_the_grades_and_the_runs(tmp_path):
     for name in (*kept, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    make("clean", tmp_path)
+    make(tmp_path, "clean")
     assert [name for name in (*kept, *gone) if (tmp_path / name).exists()] == kept
-    make("clean", tmp_path)  # nothing there any more: no error
+    make(tmp_path, "clean")  # nothing there any more: no error
 
 
 @pytest.mark.skipif(not shutil.which("make") or not shutil.which("git"), reason="no make or git")
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
 def test_the_students_copy_has_everything_but_the_answers():
-    make("handout", ROOT)
+    make(ROOT, "handout")
     with zipfile.ZipFile(ROOT / "build" / "gan-notebooks.zip") as copy:
         names = {name.removeprefix("gan-notebooks/") for name in copy.namelist()}
         notebooks = [name for name in copy.namelist() if name.endswith(".ipynb")]

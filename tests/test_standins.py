@@ -164,13 +164,13 @@ def test_one_process_at_a_time_draws_and_the_next_asks_again(tmp_path, monkeypat
     lock = filelock.FileLock(tmp_path / "anime.lock")
     draw_faces, seen = standins._draw_faces, []
 
-    def drawn_by_another(name, folder, count, *rest):
+    def while_the_lock_is_held(name, folder, count, *rest):
         seen.append(count)
         with pytest.raises(filelock.Timeout):
             lock.acquire(timeout=0)
         draw_faces(name, folder, count, *rest)
 
-    monkeypatch.setattr(standins, "_draw_faces", drawn_by_another)
+    monkeypatch.setattr(standins, "_draw_faces", while_the_lock_is_held)
     standins.draw("anime", tmp_path / "anime", 4)
     asked = [False, True]  # not there at first; there when the other's lock is gone
     monkeypatch.setattr(standins, "_is_drawn", lambda *given: asked.pop(0))
