@@ -28,7 +28,7 @@ def resnet_generator(
     Super-Resolution" (Johnson et al., 2016, arXiv:1603.08155), which CycleGAN took over: 7×7
     convolutions at both ends, strided 3×3 ones between, residual blocks ("Deep Residual Learning
     for Image Recognition", He et al., 2015, arXiv:1512.03385) without a ReLU after the sum, and
-    instance normalization ("Instance Normalization: The Missing Ingredient for Fast Stylization",
+    instance normalisation ("Instance Normalization: The Missing Ingredient for Fast Stylization",
     Ulyanov et al., 2016, arXiv:1607.08022). Ours: edges are padded with zeros and not with their
     reflection, and upsampling repeats pixels before a 3×3 convolution, which leaves no
     checkerboard, where the papers have a transposed convolution.
@@ -83,7 +83,7 @@ def patch_discriminator(
     and w are the ``image_size`` halved ``downs`` times. After "Image-to-Image Translation with
     Conditional Adversarial Networks" (Isola et al., 2016, arXiv:1611.07004): 4×4 convolutions,
     the first ``downs`` with stride 2 and two more with stride 1, LeakyReLU 0.2, instance
-    normalization in all but the first and the last. A logit sees 70×70 pixels with three
+    normalisation in all but the first and the last. A logit sees 70×70 pixels with three
     ``downs``, as in the paper, and 34×34 with two.
 
     Args:
@@ -120,7 +120,7 @@ def receptive_field(network: keras.Model) -> int:
 
 
 def _convolution(x: Any, filters: int, size: int, strides: int = 1, bias: bool = False) -> Any:
-    """A convolution without a bias, which the normalization after it would take away."""
+    """A convolution without a bias, which the normalisation after it would take away."""
     convolution = layers.Conv2D(
         filters, size, strides, padding="same", use_bias=bias, kernel_initializer=_weights()
     )

@@ -345,5 +345,5 @@ def test_the_stored_run_bears_out_what_the_text_says_of_remedies():
     assert clouds["one-sided smoothing 0.1"] < clouds["none"] + 0.7
     assert clouds["two time-scales: D × 4"] < clouds["none"] + 0.7
     assert near["none"] > 0.6
-    assert max(near["spectral normalization"], near["feature matching"]) < 0.4
-    assert max(clouds["spectral normalization"], clouds["feature matching"]) < clouds["none"]
+    assert max(near["spectral normalisation"], near["feature matching"]) < 0.4
+    assert max(clouds["spectral normalisation"], clouds["feature matching"]) < clouds["none"]
