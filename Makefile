@@ -120,7 +120,7 @@ audit: $(HAVE_DEVELOPER) ## Ask for known weaknesses of the packages, where advi
 	@echo "==> known weaknesses: pip-audit"
 	$(PY) tools/audit.py
 
-bench: $(HAVE_LEARNER) ## Run all benchmarks, and write docs/benchmarks.md (about two hours)
+bench: $(HAVE_LEARNER) ## Run all benchmarks, and write docs/benchmarks.md (about an hour and a half)
 	@echo "==> benchmarks; results in build/benchmarks and docs/benchmarks.md"
 	$(PY) tools/bench.py $(BENCH_FLAGS)
 

@@ -66,7 +66,7 @@ def test_check_of_exercise_1_names_the_mistake(lesson):
     assert_mistake_is_named(
         made,
         1,
-        "G's loss should be 1 here",
+        "G's loss should be 2.25 here",
         my_g_least_squares=lambda fake: 0.5 * keras.ops.mean(fake**2),
     )
 

@@ -1,6 +1,6 @@
 """Run the benchmarks one after another, and write what they found to docs/benchmarks.md.
 
-    python tools/bench.py                        all, about two hours on two cores
+    python tools/bench.py                        all, about an hour and a half on two cores
     python tools/bench.py training widgets       these; of the others the last results stay
     python tools/bench.py --list                 their names and settings
 
@@ -57,7 +57,10 @@ PROGRESS = re.compile(
     r"|(drawing|preparing) .*: |Continuing at step |\w+ +\d+ s +[\d,]+ steps "
 )
 """Lines that only tell how far a benchmark is."""
-LIST = "Each is one program in `benchmarks/`; `make bench` runs them all and writes this page."
+LIST = (
+    "Each is one program in `benchmarks/`; `make bench` runs them all and writes this page. "
+    "`python` is the environment's, `.venv/bin/python`."
+)
 
 
 def question(name: str) -> str:
