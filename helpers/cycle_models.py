@@ -41,7 +41,7 @@ def resnet_generator(
         masked: paint only where a mask says so. Beside the painted picture comes a mask in
             [0, 1] (the layer ``"mask"``); the result is ``mask * painted + (1 - mask) * picture``
             ("GANimation: Anatomically-aware Facial Animation from a Single Image", Pumarola et
-            al., 2018, arXiv:1807.09251; without pairs: "Unsupervised Attention-guided Image to
+            al., 2018, arXiv:1807.09251; between two piles: "Unsupervised Attention-guided Image to
             Image Translation", Mejjati et al., 2018, arXiv:1806.02311). And the way up is given
             what the way down saw at the same grid, so that the mask has sharp edges ("U-Net:
             Convolutional Networks for Biomedical Image Segmentation", Ronneberger et al., 2015,
