@@ -69,6 +69,12 @@ def test_check_of_exercise_1_names_the_mistake(lesson):
         "G's loss should be 2.25 here",
         my_g_least_squares=lambda fake: 0.5 * keras.ops.mean(fake**2),
     )
+    assert_mistake_is_named(
+        made,
+        1,
+        "D's loss should be 2.5 here",
+        my_d_least_squares=lambda real, fake: 0.5 * keras.ops.mean(abs(real - 1) + abs(fake)),
+    )
 
 
 def test_solution_of_exercise_2_passes_its_check(lesson, capsys):
@@ -106,8 +112,12 @@ def test_solution_of_exercise_3_passes_its_check(lesson, capsys):
     made.names["real_score"] = made.names["scorer"](reals)
     (answer,) = re.findall(r"`(\{.*?\})`", solution(CELLS, 3))
     made.names["my_answer"] = ast.literal_eval(answer)
-    made.check_exercise_3()
-    assert "Exercise 3: right." in capsys.readouterr().out
+    for given in (made.names["my_answer"], *made.names["my_answer"], "inception_score"):
+        made.names["my_answer"] = given  # the set, the one name in it, and another name
+        made.check_exercise_3()
+        right = "Exercise 3: right." in capsys.readouterr().out
+        assert right == (given != "inception_score")
+    made.names["my_answer"] = ast.literal_eval(answer)
     stamps = datasets.to_float(
         np.repeat(mnist.train.images[made.names["first_of_each"]], 50, axis=0)
     )

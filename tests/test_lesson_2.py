@@ -155,6 +155,24 @@ def test_solution_of_exercise_1_passes_its_check(lesson, capsys):
     assert "Exercise 1: right" in capsys.readouterr().out
 
 
+def decoder_with(activation, size=3):
+    """A decoder block that is right but for its activation, or for the size of its filters."""
+
+    def block(x, n):
+        x = keras.layers.Conv2D(n, size, padding="same")(keras.layers.UpSampling2D()(x))
+        return activation(keras.layers.BatchNormalization()(x))
+
+    return block
+
+
+def test_check_of_exercise_1_takes_an_activation_that_is_no_layer(lesson, capsys):
+    made = lesson("my_decoder_block", "check_exercise_1")
+    slope = lambda x: keras.ops.leaky_relu(x, negative_slope=0.3)  # noqa: E731
+    made.names["my_decoder_block"] = decoder_with(slope)
+    made.check_exercise_1()
+    assert "Exercise 1: right" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("block", "says"),
     [
@@ -166,14 +184,11 @@ def test_solution_of_exercise_1_passes_its_check(lesson, capsys):
             ),
             "BatchNormalization is missing",
         ),
-        (
-            lambda x, n: keras.layers.ReLU()(
-                keras.layers.BatchNormalization()(
-                    keras.layers.Conv2D(n, 3, padding="same")(keras.layers.UpSampling2D()(x))
-                )
-            ),
-            "LeakyReLU lets a little through",
-        ),
+        (decoder_with(keras.layers.ReLU()), "LeakyReLU of slope 0.3"),
+        (decoder_with(keras.layers.LeakyReLU(negative_slope=0.2)), "LeakyReLU of slope 0.3"),
+        (decoder_with(keras.layers.Activation("tanh")), "LeakyReLU of slope 0.3"),
+        (decoder_with(keras.layers.Activation("linear")), "LeakyReLU of slope 0.3"),
+        (decoder_with(keras.layers.LeakyReLU(negative_slope=0.3), size=5), "3 × 3"),
     ],
 )
 def test_check_of_exercise_1_names_the_mistake(lesson, block, says):
