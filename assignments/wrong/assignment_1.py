@@ -115,6 +115,36 @@ def update_generator(game, real, z):
         },
         "loses": {"test_update_g": "lacks training=True"},
     },
+    "D goes down G's loss": {
+        "cells": {
+            "update_d": """\
+def update_discriminator(game, real, z):
+    fake = game.generator(z, training=True)
+    with tf.GradientTape() as tape:
+        loss = g_relativistic(
+            game.discriminator(real, training=True), game.discriminator(fake, training=True)
+        )
+    weights = game.discriminator.trainable_variables
+    game.d_optimizer.apply(tape.gradient(loss, weights), weights)
+    return loss"""
+        },
+        "loses": {"test_update_d": "your d_relativistic", "test_trained": "of 6 clouds"},
+    },
+    "G goes down D's loss": {
+        "cells": {
+            "update_g": """\
+def update_generator(game, real, z):
+    with tf.GradientTape() as tape:
+        fake = game.generator(z, training=True)
+        loss = d_relativistic(
+            game.discriminator(real, training=True), game.discriminator(fake, training=True)
+        )
+    weights = game.generator.trainable_variables
+    game.g_optimizer.apply(tape.gradient(loss, weights), weights)
+    return loss"""
+        },
+        "loses": {"test_update_g": "your g_relativistic", "test_trained": "of 6 clouds"},
+    },
     "curves misread": {
         "cells": {
             "diagnosis": """\

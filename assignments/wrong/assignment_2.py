@@ -45,6 +45,53 @@ def build_generator(height, width, latent_dim, filters):
         },
         "loses": {"test_generator": "sub-pixels"},
     },
+    "channels not dealt out": {
+        "cells": {
+            "generator": """\
+def build_generator(height, width, latent_dim, filters):
+    (h, w), doublings = plan(height, width)
+    inputs = keras.Input((latent_dim,))
+    x = layers.Dense(h * w * 4 * filters)(inputs)
+    x = layers.Reshape((h, w, 4 * filters))(x)
+    for _ in range(doublings):
+        h, w = 2 * h, 2 * w
+        x = layers.Conv2D(4 * filters, 3, padding="same")(x)
+        x = layers.Reshape((h, w, filters))(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    return keras.Model(inputs, layers.Conv2D(3, 3, padding="same", activation="tanh")(x))"""
+        },
+        "loses": {"test_generator": "no bare reshape"},
+    },
+    "no mistake: in sequential style, one layer that deals": {  # allowed, so it costs nothing
+        "cells": {
+            "generator": """\
+def build_generator(height, width, latent_dim, filters):
+    (h, w), doublings = plan(height, width)
+    made = [layers.Dense(h * w * 4 * filters), layers.Reshape((h, w, 4 * filters))]
+    deal = DepthToSpace()
+    for _ in range(doublings):
+        made += [layers.Conv2D(4 * filters, 3, padding="same"), deal]
+        made += [layers.BatchNormalization(), layers.ReLU()]
+    made.append(layers.Conv2D(3, 3, padding="same", activation="tanh"))
+    return keras.Sequential([keras.Input((latent_dim,)), *made])"""
+        },
+        "loses": {},
+    },
+    "no mistake: dealt out by keras.ops": {
+        "cells": {
+            "generator": """\
+def build_generator(height, width, latent_dim, filters):
+    (h, w), doublings = plan(height, width)
+    inputs = keras.Input((latent_dim,))
+    x = layers.Dense(h * w * 4 * filters)(inputs)
+    x = layers.Reshape((h, w, 4 * filters))(x)
+    for _ in range(doublings):
+        x = ops.depth_to_space(layers.Conv2D(4 * filters, 3, padding="same")(x), 2)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    return keras.Model(inputs, layers.Conv2D(3, 3, padding="same", activation="tanh")(x))"""
+        },
+        "loses": {},
+    },
     "pictures in [0, 1]": {
         "cells": {
             "generator": """\
@@ -80,6 +127,18 @@ def batches(n, batch_size, seed):
             yield order[start : start + batch_size]"""
         },
         "loses": {"test_batches": "shuffle anew"},
+    },
+    "the rest cut off before shuffling": {
+        "cells": {
+            "batches": """\
+def batches(n, batch_size, seed):
+    random = np.random.default_rng(seed)
+    while True:
+        order = random.permutation(n // batch_size * batch_size)
+        for start in range(0, len(order), batch_size):
+            yield order[start : start + batch_size]"""
+        },
+        "loses": {"test_batches": "others in each epoch"},
     },
     "the whole batch flipped": {
         "cells": {
@@ -120,5 +179,15 @@ def smooth_loss(real_logits, fake_logits, smoothing):
     return 0.5 * (ops.mean(real) + ops.mean(ops.softplus(fake_logits)))"""
         },
         "loses": {"test_smooth": "swapped", "test_trained": "of real"},
+    },
+    "sum over the batch": {
+        "cells": {
+            "smooth": """\
+def smooth_loss(real_logits, fake_logits, smoothing):
+    target = 1 - smoothing
+    real = target * ops.softplus(-real_logits) + smoothing * ops.softplus(real_logits)
+    return 0.5 * (ops.sum(real) + ops.sum(ops.softplus(fake_logits)))"""
+        },
+        "loses": {"test_smooth": "mean over the batch"},
     },
 }

@@ -5,6 +5,17 @@ WRONG = {
         "cells": {"one_hot": "def one_hot(labels, classes):\n    return np.eye(classes)[labels]"},
         "loses": {"test_one_hot": "Label -1 is none"},
     },
+    "numbers below -1 count as no label": {
+        "cells": {
+            "one_hot": """\
+def one_hot(labels, classes):
+    labels = np.asarray(labels)
+    if labels.max() >= classes:
+        raise ValueError(f"label {labels.max()} of {classes} classes")
+    return (labels[:, None] == np.arange(classes)).astype("float32")"""
+        },
+        "loses": {"test_one_hot": "Label -5"},
+    },
     "plane stripes": {
         "cells": {
             "planes": """\
@@ -42,6 +53,23 @@ def wrong_labels(labels, classes, random):
         },
         "loses": {"test_wrong_labels": "equally often"},
     },
+    "the right label replaced by its neighbour": {
+        "cells": {
+            "wrong_labels": """\
+def wrong_labels(labels, classes, random):
+    drawn = random.integers(0, classes, size=len(labels))
+    return np.where(drawn == labels, (drawn + 1) % classes, drawn)"""
+        },
+        "loses": {"test_wrong_labels": "equally often"},
+    },
+    "labels from a generator of its own": {
+        "cells": {
+            "wrong_labels": """\
+def wrong_labels(labels, classes, random):
+    return (labels + np.random.default_rng().integers(1, classes, len(labels))) % classes"""
+        },
+        "loses": {"test_wrong_labels": "Draw with `random`"},
+    },
     "swapped labels in the loss": {
         "cells": {
             "matching": """\
@@ -59,6 +87,15 @@ def matching_loss(real_logits, wrong_logits, fake_logits):
     return 0.5 * real + ops.mean(ops.softplus(fake_logits))"""
         },
         "loses": {"test_matching": "", "test_trained": "obey their label"},
+    },
+    "sums over the batch": {
+        "cells": {
+            "matching": """\
+def matching_loss(real_logits, wrong_logits, fake_logits):
+    fakes = ops.sum(ops.softplus(wrong_logits)) + ops.sum(ops.softplus(fake_logits))
+    return ops.sum(ops.softplus(-real_logits)) + 0.5 * fakes"""
+        },
+        "loses": {"test_matching": "not sums"},
     },
     "normalised for each picture": {
         "cells": {
@@ -92,5 +129,16 @@ def obeyed(probabilities, asked):
     return right.mean(), np.array([right[read == k].mean() for k in classes])"""
         },
         "loses": {"test_obeyed": "Of those asked for"},
+    },
+    "classes not asked for left out": {
+        "cells": {
+            "obeyed": """\
+def obeyed(probabilities, asked):
+    right = np.argmax(probabilities, axis=1) == np.asarray(asked)
+    classes = range(asked.max() + 1)
+    each = [right[asked == k].mean() if (asked == k).any() else np.nan for k in classes]
+    return right.mean(), np.array(each)"""
+        },
+        "loses": {"test_obeyed": "asked for or not"},
     },
 }
