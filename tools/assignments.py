@@ -7,12 +7,14 @@ Needs nbgrader (requirements-classroom.txt).
 """
 
 import argparse
+import ast
 import os
 import pathlib
 import re
 import shutil
 import sys
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -26,9 +28,10 @@ from traitlets.config.loader import PyFileConfigLoader
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COURSE = ROOT / "assignments"
 REGION = re.compile(
-    r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END (?:SOLUTION|HIDDEN TESTS)", re.DOTALL
+    r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END (?:SOLUTION|HIDDEN TESTS)", re.DOTALL
 )
 TELLING = 12  # a line of fewer characters, such as `return x`, may stand anywhere
+FORMULA = 20  # a formula of fewer, its names not counted, may be there twice by chance
 
 # nbgrader calls `alembic`, which lies beside this Python, whether the environment is active or not
 os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
@@ -77,16 +80,62 @@ def release(name: str, out: pathlib.Path, *, course: pathlib.Path = COURSE) -> p
     return out / name / made.name
 
 
+class Nameless(ast.NodeTransformer):
+    """Every name becomes `_`, so that a formula is known again after its names have changed."""
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name("_", node.ctx)
+
+
+def formulas(code: str) -> dict[str, str]:
+    """The formulas in a piece of code, at least FORMULA long: as written, by nameless form.
+
+    A formula has an operator or a call within a call. A single call, such as that of
+    `default_rng`, answers nothing by itself.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(code))
+    except SyntaxError:  # IPython's own, such as %pip; its lines are still looked at
+        return {}
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp | ast.BoolOp | ast.Compare | ast.Call) and computes(node):
+            written = ast.unparse(node)
+            nameless = ast.unparse(Nameless().visit(ast.parse(written, mode="eval")))
+            if len(nameless) >= FORMULA:
+                found[nameless] = written
+    return found
+
+
+def computes(node: ast.AST) -> bool:
+    """Whether an expression has an operator in it, or a call within a call."""
+    inside = list(ast.walk(node))
+    calls = sum(isinstance(part, ast.Call) for part in inside)
+    return calls > 1 or any(isinstance(p, ast.BinOp | ast.BoolOp | ast.Compare) for p in inside)
+
+
 def leaks(source: nbformat.NotebookNode, given: nbformat.NotebookNode) -> Iterator[str]:
-    """What of the solutions and hidden tests a student's version still holds, in words."""
-    code = "\n".join(cell.source for cell in source.cells)
-    secret = {line.strip() for region in REGION.findall(code) for line in region.splitlines()}
-    for cell in source.cells:  # a written answer and a whole cell are secret without a mark
+    """What of the solutions and hidden tests a student's version still holds, in words.
+
+    No line of a solution may stand anywhere in it, and no formula of one, whatever its names; a
+    cell that is given may not work the answer out. A hidden test may share lines with a cell that
+    shows them, for it prepares the same arrays.
+    """
+    regions: dict[str, list[str]] = {"SOLUTION": [], "HIDDEN TESTS": []}
+    shown = ""
+    for cell in source.cells:
+        for kind, region in REGION.findall(cell.source):
+            regions[kind].append(region)
         if is_solution(cell) and not REGION.search(cell.source):
-            secret |= {line.strip() for line in cell.source.splitlines()}
-    shown = REGION.sub("", "\n".join(c.source for c in source.cells if not is_solution(c)))
-    shown += REGION.sub("", "\n".join(c.source for c in source.cells if REGION.search(c.source)))
-    secret -= {line.strip() for line in shown.splitlines()}
+            regions["SOLUTION"].append(cell.source)  # a written answer, or a whole cell: no mark
+        else:
+            shown += REGION.sub("", cell.source) + "\n"
+    answers, hidden = (
+        {line.strip() for region in regions[kind] for line in region.splitlines()}
+        for kind in ("SOLUTION", "HIDDEN TESTS")
+    )
+    secret = answers | (hidden - {line.strip() for line in shown.splitlines()})
+    secret_formulas = {one for region in regions["SOLUTION"] for one in formulas(region)}
     for cell in given.cells:
         if re.search(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", cell.source):
             yield f"a mark of nbgrader's in {cell.id}"
@@ -95,6 +144,12 @@ def leaks(source: nbformat.NotebookNode, given: nbformat.NotebookNode) -> Iterat
         for line in map(str.strip, cell.source.splitlines()):
             if len(line) >= TELLING and line in secret:
                 yield f"{line!r} in {cell.id}"
+        if cell.cell_type == "code":
+            told = ""
+            for nameless, written in formulas(cell.source).items():  # each before its parts
+                if nameless in secret_formulas and written not in told:
+                    told += written + "\n"
+                    yield f"{written!r}, a formula of a solution, in {cell.id}"
 
 
 def points(notebook: nbformat.NotebookNode) -> tuple[int, int]:
@@ -123,7 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source = options.course / "source" / name / made.name
         machine, by_hand = points(nbformat.read(source, as_version=4))
         print(
-            f"{made}  {machine} points by machine, {by_hand} by hand; no answer in it", flush=True
+            f"{made}  {machine} points by machine, {by_hand} by hand; "
+            "no line or formula of a solution in it",
+            flush=True,
         )
     return 0
 

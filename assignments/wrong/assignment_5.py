@@ -110,6 +110,67 @@ def d_loss(r, c, s):
         "cells": {"parts": changed(PARTS, "ops.sum(ops.abs", "ops.mean(ops.abs")},
         "loses": {"test_parts": "not a mean"},
     },
+    "squares in likeness": {
+        "cells": {"parts": changed(PARTS, "ops.abs(features", "ops.square(features")},
+        "loses": {"test_parts": "not squares"},
+    },
+    "differences that cancel in likeness": {
+        "cells": {
+            "parts": changed(PARTS, "ops.abs(features - features_made)", "features - features_made")
+        },
+        "loses": {"test_parts": "absolute differences", "test_trained": "off by"},
+    },
+    "m not squared in the KL": {
+        "cells": {"parts": changed(PARTS, "ops.square(mean)", "mean")},
+        "loses": {"test_parts": "m counts squared", "test_trained": ""},
+    },
+    "sums over the batch": {
+        "cells": {
+            "parts": changed(PARTS, "(ops.mean(c) + ops.mean(s))", "(ops.sum(c) + ops.sum(s))")
+        },
+        "loses": {"test_parts": "not sums", "test_trained": ""},
+    },
+    "losses that the tests of the routing bring along": {
+        "cells": {
+            "hinge": """\
+def d_loss(r, c, s):
+    return reference_losses(0.0, 0.0).d_loss(r, c, s)""",
+            "parts": """\
+def likeness(features, features_made):
+    return reference_losses(0.0, 0.0).likeness(features, features_made)
+
+
+def kl(mean, log_variance):
+    return reference_losses(0.0, 0.0).kl(mean, log_variance)
+
+
+def adversarial(c, s):
+    return reference_losses(0.0, 0.0).adversarial(c, s)""",
+        },
+        "loses": {"test_hinge": "", "test_parts": ""},
+    },
+    "routing that was printed once": {
+        "cells": {
+            "routing": """\
+def gradients(nets, losses, x, noise, z):
+    names = ("encoder", "generator", "discriminator")
+    return {k: reference_gradients(nets, losses, x, noise, z, k) for k in names}"""
+        },
+        "loses": {
+            "test_encoder": "reference_gradients",
+            "test_generator": "reference_gradients",
+            "test_discriminator": "reference_gradients",
+            "test_trained": "",
+        },
+    },
+    "mean and log-variance swapped": {
+        "cells": {
+            "routing": changed(
+                ROUTING, "losses.kl(mean, log_variance)", "losses.kl(log_variance, mean)"
+            )
+        },
+        "loses": {"test_encoder": "alone"},
+    },
     "encoder paid for fooling D": {
         "cells": {
             "routing": changed(

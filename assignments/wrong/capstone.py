@@ -65,12 +65,28 @@ def my_settings():
         },
         "loses": {"test_settings": "differ in one thing"},
     },
+    "nothing changed: it is 0 anyway": {
+        "cells": {
+            "settings": """\
+def my_settings():
+    return {"plain": {}, "smoothed": {"smoothing": 0.0}}"""
+        },
+        "loses": {"test_settings": "differ in one thing"},
+    },
+    "nothing changed: the loss is this one anyway": {
+        "cells": {
+            "settings": """\
+def my_settings():
+    return {"plain": {}, "other": {"loss": "non_saturating", "ema_decay": 0.99}}"""
+        },
+        "loses": {"test_settings": "differ in one thing"},
+    },
     "the lowest score is the best": {
         "cells": {
             "reading": """\
 def my_reading():
     return {1: "B is better", 2: "B is better", 3: "B is better"}"""
         },
-        "loses": {"test_reading": "overlap"},
+        "loses": {"test_reading": "by chance"},
     },
 }
