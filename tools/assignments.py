@@ -114,28 +114,35 @@ def computes(node: ast.AST) -> bool:
     return calls > 1 or any(isinstance(p, ast.BinOp | ast.BoolOp | ast.Compare) for p in inside)
 
 
+def secrets(source: nbformat.NotebookNode) -> tuple[set[str], set[str]]:
+    """The lines that a student's version must not hold, and the solutions' nameless formulas.
+
+    A hidden test may share lines with a cell that shows them, for it prepares the same arrays.
+    """
+    solutions, hidden, shown = [], [], []
+    for cell in source.cells:
+        regions = REGION.findall(cell.source)
+        if is_solution(cell) and not regions:
+            solutions.append(cell.source)  # a written answer, or a whole cell: no mark
+            continue
+        solutions += [text for kind, text in regions if kind == "SOLUTION"]
+        hidden += [text for kind, text in regions if kind == "HIDDEN TESTS"]
+        shown.append(REGION.sub("", cell.source))
+    lines = lines_of(solutions) | (lines_of(hidden) - lines_of(shown))
+    return lines, {formula for text in solutions for formula in formulas(text)}
+
+
+def lines_of(texts: Sequence[str]) -> set[str]:
+    return {line.strip() for text in texts for line in text.splitlines()}
+
+
 def leaks(source: nbformat.NotebookNode, given: nbformat.NotebookNode) -> Iterator[str]:
     """What of the solutions and hidden tests a student's version still holds, in words.
 
     No line of a solution may stand anywhere in it, and no formula of one, whatever its names; a
-    cell that is given may not work the answer out. A hidden test may share lines with a cell that
-    shows them, for it prepares the same arrays.
+    cell that is given may not work the answer out.
     """
-    regions: dict[str, list[str]] = {"SOLUTION": [], "HIDDEN TESTS": []}
-    shown = ""
-    for cell in source.cells:
-        for kind, region in REGION.findall(cell.source):
-            regions[kind].append(region)
-        if is_solution(cell) and not REGION.search(cell.source):
-            regions["SOLUTION"].append(cell.source)  # a written answer, or a whole cell: no mark
-        else:
-            shown += REGION.sub("", cell.source) + "\n"
-    answers, hidden = (
-        {line.strip() for region in regions[kind] for line in region.splitlines()}
-        for kind in ("SOLUTION", "HIDDEN TESTS")
-    )
-    secret = answers | (hidden - {line.strip() for line in shown.splitlines()})
-    secret_formulas = {one for region in regions["SOLUTION"] for one in formulas(region)}
+    secret, secret_formulas = secrets(source)
     for cell in given.cells:
         if re.search(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)", cell.source):
             yield f"a mark of nbgrader's in {cell.id}"

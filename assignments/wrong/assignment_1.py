@@ -1,5 +1,6 @@
 """Answers with one mistake each: the cells that replace the right ones, and what they cost.
 
+A cell is given whole, or as what changes in the right one: each text, by what stands there.
 ``loses`` has each test that has to fail, with words that its message has to say.
 """
 
@@ -116,33 +117,11 @@ def update_generator(game, real, z):
         "loses": {"test_update_g": "lacks training=True"},
     },
     "D goes down G's loss": {
-        "cells": {
-            "update_d": """\
-def update_discriminator(game, real, z):
-    fake = game.generator(z, training=True)
-    with tf.GradientTape() as tape:
-        loss = g_relativistic(
-            game.discriminator(real, training=True), game.discriminator(fake, training=True)
-        )
-    weights = game.discriminator.trainable_variables
-    game.d_optimizer.apply(tape.gradient(loss, weights), weights)
-    return loss"""
-        },
+        "cells": {"update_d": {"d_relativistic(\n": "g_relativistic(\n"}},
         "loses": {"test_update_d": "your d_relativistic", "test_trained": "of 6 clouds"},
     },
     "G goes down D's loss": {
-        "cells": {
-            "update_g": """\
-def update_generator(game, real, z):
-    with tf.GradientTape() as tape:
-        fake = game.generator(z, training=True)
-        loss = d_relativistic(
-            game.discriminator(real, training=True), game.discriminator(fake, training=True)
-        )
-    weights = game.generator.trainable_variables
-    game.g_optimizer.apply(tape.gradient(loss, weights), weights)
-    return loss"""
-        },
+        "cells": {"update_g": {"g_relativistic(\n": "d_relativistic(\n"}},
         "loses": {"test_update_g": "your g_relativistic", "test_trained": "of 6 clouds"},
     },
     "curves misread": {

@@ -89,12 +89,7 @@ def matching_loss(real_logits, wrong_logits, fake_logits):
         "loses": {"test_matching": "", "test_trained": "obey their label"},
     },
     "sums over the batch": {
-        "cells": {
-            "matching": """\
-def matching_loss(real_logits, wrong_logits, fake_logits):
-    fakes = ops.sum(ops.softplus(wrong_logits)) + ops.sum(ops.softplus(fake_logits))
-    return ops.sum(ops.softplus(-real_logits)) + 0.5 * fakes"""
-        },
+        "cells": {"matching": {"ops.mean": "ops.sum"}},
         "loses": {"test_matching": "not sums"},
     },
     "normalised for each picture": {
@@ -131,14 +126,7 @@ def obeyed(probabilities, asked):
         "loses": {"test_obeyed": "Of those asked for"},
     },
     "classes not asked for left out": {
-        "cells": {
-            "obeyed": """\
-def obeyed(probabilities, asked):
-    right = np.argmax(probabilities, axis=1) == np.asarray(asked)
-    classes = range(asked.max() + 1)
-    each = [right[asked == k].mean() if (asked == k).any() else np.nan for k in classes]
-    return right.mean(), np.array(each)"""
-        },
+        "cells": {"obeyed": {"np.shape(probabilities)[1]": "asked.max() + 1"}},
         "loses": {"test_obeyed": "asked for or not"},
     },
 }

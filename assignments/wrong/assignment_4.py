@@ -55,12 +55,7 @@ def kl_laplace(mean, log_b):
         "loses": {"test_kl": "Monte Carlo"},
     },
     "a negative mean left negative": {
-        "cells": {
-            "kl": """\
-def kl_laplace(mean, log_b):
-    b = ops.exp(log_b)
-    return ops.sum(mean + b * ops.exp(-mean / b) - log_b - 1, axis=-1)"""
-        },
+        "cells": {"kl": {"ops.abs(mean)": "mean"}},
         "loses": {"test_kl": "Monte Carlo"},
     },
     "the KL that the tests of the loss bring along": {
@@ -90,21 +85,11 @@ def vae_loss(x, reconstruction, mean, log_b, beta):
         "loses": {"test_loss": "beta times KL"},
     },
     "squares for absolute differences": {
-        "cells": {
-            "loss": """\
-def vae_loss(x, reconstruction, mean, log_b, beta):
-    unlike = 4 * ops.sum(ops.square(x - reconstruction), axis=(1, 2, 3))
-    return ops.mean(unlike + beta * kl_laplace(mean, log_b))"""
-        },
+        "cells": {"loss": {"ops.abs(": "ops.square("}},
         "loses": {"test_loss": "no square"},
     },
     "differences that cancel": {
-        "cells": {
-            "loss": """\
-def vae_loss(x, reconstruction, mean, log_b, beta):
-    unlike = 4 * ops.sum(x - reconstruction, axis=(1, 2, 3))
-    return ops.mean(unlike + beta * kl_laplace(mean, log_b))"""
-        },
+        "cells": {"loss": {"ops.abs(x - reconstruction)": "x - reconstruction"}},
         "loses": {"test_loss": "no sign", "test_trained": ""},
     },
     "roots by element": {
@@ -128,19 +113,7 @@ def frechet(mean_1, covariance_1, mean_2, covariance_2):
         "loses": {"test_frechet": "counts squared"},
     },
     "roots of eigenvalues below 0": {
-        "cells": {
-            "frechet": """\
-def frechet(mean_1, covariance_1, mean_2, covariance_2):
-    def root(matrix):
-        values, vectors = np.linalg.eigh(matrix)
-        with np.errstate(invalid="ignore"):
-            return (vectors * np.sqrt(values)) @ vectors.T
-
-    first = root(covariance_1)
-    middle = root(first @ covariance_2 @ first)
-    gap = np.sum((mean_1 - mean_2) ** 2)
-    return float(gap + np.trace(covariance_1 + covariance_2 - 2 * middle))"""
-        },
+        "cells": {"frechet": {"np.maximum(values, 0)": "values"}},
         "loses": {"test_frechet": "no NaN"},
     },
 }

@@ -25,30 +25,19 @@ def walks(a, b, times):
     },
     "not a number on the spot": {
         "cells": {
-            "walks": """\
-def walks(a, b, times):
-    a, b, t = np.asarray(a, float), np.asarray(b, float), np.asarray(times, float)[None, :, None]
-    long_a, long_b = (np.linalg.norm(x, axis=1)[:, None, None] for x in (a, b))
-    u, v = a[:, None] / long_a, b[:, None] / long_b
-    angle = np.arccos(np.clip((u * v).sum(axis=-1, keepdims=True), -1, 1))
-    with np.errstate(invalid="ignore"):
-        arc = (np.sin((1 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
-    return arc * long_a ** (1 - t) * long_b**t"""
+            "walks": {
+                "np.where(near, 1.0, angle)": "angle",
+                "np.where(near, (1 - t) * u + t * v, arc)": "arc",
+            }
         },
         "loses": {"test_walks": "not a number"},
     },
     "the length goes evenly on a straight way": {
         "cells": {
-            "walks": """\
-def walks(a, b, times):
-    a, b, t = np.asarray(a, float), np.asarray(b, float), np.asarray(times, float)[None, :, None]
-    long_a, long_b = (np.linalg.norm(x, axis=1)[:, None, None] for x in (a, b))
-    u, v = a[:, None] / long_a, b[:, None] / long_b
-    angle = np.arccos(np.clip((u * v).sum(axis=-1, keepdims=True), -1, 1))
-    safe = np.where(angle < 1e-6, 1.0, angle)
-    arc = (np.sin((1 - t) * safe) * u + np.sin(t * safe) * v) / np.sin(safe)
-    straight = (1 - t) * a[:, None] + t * b[:, None]
-    return np.where(angle < 1e-6, straight, arc * long_a ** (1 - t) * long_b**t)"""
+            "walks": {
+                "(1 - t) * u + t * v, arc) *": "(1 - t) * a[:, None] + t * b[:, None], arc *",
+                "long_b**t": "long_b**t)",
+            }
         },
         "loses": {"test_walks": "there, too"},
     },
@@ -140,27 +129,11 @@ def effects(before, after, j):
         "loses": {"test_effects": "Of three who lacked it"},
     },
     "one number for all side effects": {
-        "cells": {
-            "effects": """\
-def effects(before, after, j):
-    lacked = ~before[:, j]
-    if not lacked.any():
-        return np.nan, np.nan
-    side = (before != after)[lacked].mean(axis=0)
-    side[j] = np.nan
-    return after[lacked, j].mean(), side"""
-        },
+        "cells": {"effects": {"np.full(before.shape[1], np.nan)": "np.nan"}},
         "loses": {"test_effects": "each of the side effects"},
     },
     "side effects of 0 where nobody lacked it": {
-        "cells": {
-            "effects": """\
-def effects(before, after, j):
-    lacked = ~before[:, j]
-    side = (before != after)[lacked].sum(axis=0) / max(lacked.sum(), 1)
-    side[j] = np.nan
-    return after[lacked, j].mean() if lacked.any() else np.nan, side"""
-        },
+        "cells": {"effects": {"np.full(before.shape[1], np.nan)": "np.zeros(before.shape[1])"}},
         "loses": {"test_effects": "each of the side effects"},
     },
 }
